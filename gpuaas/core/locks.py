@@ -1,0 +1,67 @@
+"""Every PostgreSQL advisory lock this project takes, and the two ways to take one."""
+
+import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import psycopg
+from django.db import OperationalError, connection
+
+from gpuaas.core import errors
+
+
+class LockSpace(enum.IntEnum):
+    """First half of a lock's key.  Shows as ``classid`` in ``pg_locks``.
+
+    Arbitrary but unique; never reuse a retired number.
+    """
+
+    POOL_CAPACITY = 71001
+    RECONCILE_CYCLE = 71002
+    AUDIT_CHAIN = 71003
+
+
+class LockBusy(errors.DomainError):
+    """Somebody else held the lock for longer than we were willing to wait."""
+
+    code = "busy"
+
+
+def hold_until_commit(space: LockSpace, object_id: int, *, wait_at_most: timedelta) -> None:
+    """Take the exclusive lock ``(space, object_id)``; PostgreSQL drops it at COMMIT or ROLLBACK.
+
+    Call it once per transaction, in a statement of its own, before the first read of what it
+    guards: a read in the same statement would see a snapshot older than the lock.
+
+    Raises:
+        LockBusy: somebody else held it for ``wait_at_most``.
+    """
+    if not connection.in_atomic_block:
+        msg = "an advisory lock outside a transaction would be released at once"
+        raise RuntimeError(msg)
+    wait_ms = int(wait_at_most.total_seconds() * 1000)
+    with connection.cursor() as cursor:
+        # true = for this transaction only
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait_ms}ms"])
+        try:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [space.value, object_id])
+        except OperationalError as error:
+            if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                raise LockBusy("somebody else is booking here right now: try again") from error
+            raise
+
+
+@contextmanager
+def held_alone(space: LockSpace, object_id: int) -> Iterator[bool]:
+    """Hold the lock on a connection of its own for the block; yield whether we got it.
+
+    It does not wait.  The lock lives as long as the connection: a process that dies lets go.
+    """
+    parameters = connection.get_connection_params()
+    own = {k: v for k, v in parameters.items() if k in {"dbname", "user", "password", "host", "port"}}
+    with psycopg.connect(**own, autocommit=True) as lock_connection:
+        row = lock_connection.execute(
+            "SELECT pg_try_advisory_lock(%s, %s)", [space.value, object_id]
+        ).fetchone()
+        yield bool(row and row[0])

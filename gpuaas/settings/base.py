@@ -1,0 +1,209 @@
+"""Settings common to every environment.  The environment is read through `env` alone."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from csp.constants import NONCE, SELF
+
+from gpuaas.settings import env
+
+BASE_DIR: Final = Path(__file__).resolve().parents[2]
+
+SECRET_KEY = env.env_secret("GPUAAS_SECRET_KEY")
+DEBUG = False
+ALLOWED_HOSTS = env.env_list("GPUAAS_ALLOWED_HOSTS")
+BASE_URL = env.env_str("GPUAAS_BASE_URL", "http://127.0.0.1:8000")
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+
+# --- our own settings --------------------------------------------------------------------------
+# <directory>/<cluster name>.kubeconfig holds a cluster's credentials; they are never in the database.
+KUBECONFIG_DIR = env.env_str("GPUAAS_KUBECONFIG_DIR", "")
+# Marks what this installation made in a cluster, so that two installations leave each other alone.
+INSTALLATION = env.env_str("GPUAAS_INSTALLATION", "gpuaas")
+WORKSPACE_IMAGE = env.env_str("GPUAAS_WORKSPACE_IMAGE", "gpuaas/workspace:latest")
+# The corporate proxy that sessions are told about; empty means none.
+HTTP_PROXY = env.env_str("GPUAAS_HTTP_PROXY", "")
+HTTPS_PROXY = env.env_str("GPUAAS_HTTPS_PROXY", "")
+NO_PROXY = env.env_str("GPUAAS_NO_PROXY", "")
+
+# --- Django --------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+    "guardian",
+    "rest_framework",
+    "gpuaas.accounts",
+    "gpuaas.audit",
+    "gpuaas.inventory",
+    "gpuaas.portal",
+    "gpuaas.demo",
+    "reservations",
+    "sessions",
+    "reconciler",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "gpuaas.urls"
+WSGI_APPLICATION = "gpuaas.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Connections come from psycopg's pool, one per process: opening one per request costs a factor of
+# five to ten.
+DATABASES: dict[str, dict[str, Any]] = {"default": env.env_database("DATABASE_URL")}
+DATABASES["default"]["OPTIONS"]["pool"] = {
+    "min_size": 0,
+    "max_size": env.env_int("GPUAAS_DATABASE_POOL_SIZE", 8),
+    "timeout": 10,
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people --------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "allauth.account.auth_backends.AuthenticationBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+ANONYMOUS_USER_NAME = None  # guardian: nobody is granted anything before login
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "portal:home"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_ADAPTER = "gpuaas.accounts.adapter.ClosedSignupAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+
+# --- language, time, files ----------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = env.env_str("GPUAAS_STATIC_ROOT", str(BASE_DIR / "static"))
+STATICFILES_DIRS = [BASE_DIR / "gpuaas" / "portal" / "assets"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    },
+}
+
+# --- browser security ---------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "frame-ancestors": ["'none'"],
+        "form-action": [SELF],
+        "base-uri": [SELF],
+        "object-src": ["'none'"],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+
+# --- REST API -----------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 50,
+    "EXCEPTION_HANDLER": "gpuaas.api.errors.handle",
+}
+
+# --- Celery ---------------------------------------------------------------------------------------
+CELERY_BROKER_URL = env.env_secret("CELERY_BROKER_URL")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"reconciler.*": {"queue": "reconciler"}}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+# A task of a worker that died comes back after about 15 s instead of the 100 s of kombu's defaults.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 30,
+    "socket_keepalive": True,
+}
+RECONCILE_INTERVAL_SECONDS = env.env_int("GPUAAS_RECONCILE_INTERVAL_SECONDS", 30)
+COLLECT_GARBAGE_INTERVAL_SECONDS = env.env_int("GPUAAS_COLLECT_GARBAGE_INTERVAL_SECONDS", 300)
+# Named, not imported: the schedule must not pull the reconciler into the web tier.  A tick that
+# found no worker expires before the next one, so ticks never pile up.
+CELERY_BEAT_SCHEDULE = {
+    "reconcile": {
+        "task": "reconciler.reconcile",
+        "schedule": RECONCILE_INTERVAL_SECONDS,
+        "options": {"expires": RECONCILE_INTERVAL_SECONDS},
+    },
+    "collect_garbage": {
+        "task": "reconciler.collect_garbage",
+        "schedule": COLLECT_GARBAGE_INTERVAL_SECONDS,
+        "options": {"expires": COLLECT_GARBAGE_INTERVAL_SECONDS},
+    },
+}
+
+# --- logging: constant messages, data in `extra`, one JSON object a line ------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "gpuaas.core.logs.json_formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env.env_str("GPUAAS_LOG_LEVEL", "INFO")},
+    "loggers": {"django.server": {"handlers": ["stderr"], "propagate": False}},
+}
