@@ -4,6 +4,7 @@ Plain dictionaries in the API's own JSON form travel through it.  `client.py` be
 the adapter; the contract every implementation keeps is `tests/cluster/test_contract.py`.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -59,7 +60,12 @@ class ClusterConflict(ClusterError):
 
 
 class Cluster(Protocol):
-    """What the reconciler may ask of a cluster.  Every method raises a `ClusterError` or succeeds."""
+    """What the reconciler may ask of a cluster: every method succeeds or raises a `ClusterError`.
+
+    ``calls`` counts the requests sent so far, by verb: get, list (one a page), apply, delete.
+    """
+
+    calls: Counter[str]
 
     def server_version(self) -> str:
         """Return the API server's version, for example ``v1.36.1``."""
