@@ -16,7 +16,7 @@ BASE_URL = env.env_str("GPUAAS_BASE_URL", "http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 # --- our own settings --------------------------------------------------------------------------
-# <directory>/<cluster name>.kubeconfig holds a cluster's credentials; they are never in the database.
+# <directory>/<cluster name>.kubeconfig holds a cluster's credentials; the database never does.
 KUBECONFIG_DIR = env.env_str("GPUAAS_KUBECONFIG_DIR", "")
 # Marks what this installation made in a cluster, so that two installations leave each other alone.
 INSTALLATION = env.env_str("GPUAAS_INSTALLATION", "gpuaas")
@@ -127,9 +127,7 @@ STATIC_ROOT = env.env_str("GPUAAS_STATIC_ROOT", str(BASE_DIR / "static"))
 STATICFILES_DIRS = [BASE_DIR / "gpuaas" / "portal" / "assets"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
 }
 
 # --- browser security ---------------------------------------------------------------------------

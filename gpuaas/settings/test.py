@@ -6,7 +6,7 @@ os.environ.setdefault("GPUAAS_SECRET_KEY", "only for tests: not a secret at all,
 os.environ.setdefault("DATABASE_URL", "postgresql://postgres@127.0.0.1:1/unset")
 os.environ.setdefault("CELERY_BROKER_URL", "memory://")
 
-from gpuaas.settings.base import *  # noqa: E402, F403 -- settings inherit by star, as Django's own do
+from gpuaas.settings.base import *  # noqa: F403 -- settings inherit by star, as Django's own do
 
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, for tests only

@@ -1,0 +1,90 @@
+"""People, teams (the tenants) and who belongs where."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import F, Q
+
+
+class OrganisationRole(models.TextChoices):
+    """What a person may do across all teams, besides what memberships allow."""
+
+    NONE = "", "None"
+    FINANCE = "finance", "Finance"
+    PLATFORM_ADMIN = "platform_admin", "Platform administrator"
+
+
+class User(AbstractUser):
+    """A person.  Custom from the first migration, so that fields can be added for ever."""
+
+    organisation_role = models.CharField(
+        max_length=20, choices=OrganisationRole.choices, default=OrganisationRole.NONE, blank=True
+    )
+
+    @property
+    def is_platform_admin(self) -> bool:
+        return self.organisation_role == OrganisationRole.PLATFORM_ADMIN
+
+    @property
+    def is_finance(self) -> bool:
+        return self.organisation_role == OrganisationRole.FINANCE
+
+
+class Team(models.Model):
+    """A tenant: whose booking it is, and who pays."""
+
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(max_length=40, unique=True)
+    cost_centre = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        ordering = ("name",)
+        permissions = (("manage_team", "Can manage the team's members and bookings"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MembershipRole(models.TextChoices):
+    """What a person may do in one team."""
+
+    MEMBER = "member", "Member"
+    MANAGER = "manager", "Manager"
+    VIEWER = "viewer", "Viewer"
+
+
+CAN_BOOK = (MembershipRole.MEMBER, MembershipRole.MANAGER)
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def current(self, now: datetime) -> "MembershipQuerySet":
+        """Those that have not expired at ``now``."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now))
+
+
+class Membership(models.Model):
+    """One person's role in one team, until ``expires_at`` (None: until revoked)."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(
+        max_length=10, choices=MembershipRole.choices, default=MembershipRole.MEMBER
+    )
+    granted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    granted_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("team", "user"), name="membership_once_per_team"),
+            models.CheckConstraint(
+                condition=Q(expires_at=None) | Q(expires_at__gt=F("granted_at")),
+                name="membership_expires_after_it_is_granted",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team} ({self.role})"

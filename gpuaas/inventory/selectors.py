@@ -1,0 +1,107 @@
+"""The hardware as others need to see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Count, Max, Min, QuerySet, Sum
+
+from gpuaas.inventory.models import Cluster, Device, DeviceState, Node, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """One bookable type within a pool.
+
+    ``devices`` counts the pool, ``devices_per_node`` the largest node: a booking lies on one node,
+    so that is the most that one booking can have.
+    """
+
+    resource_name: str
+    product: str
+    memory_mib: int
+    devices: int
+    devices_per_node: int
+
+    @property
+    def is_whole_gpu(self) -> bool:
+        return self.resource_name == "nvidia.com/gpu"
+
+    @property
+    def profile(self) -> str:
+        """The MIG profile, for example ``1g.24gb``; empty for a whole GPU."""
+        return "" if self.is_whole_gpu else self.resource_name.partition("/mig-")[2]
+
+
+def enabled_clusters() -> QuerySet[Cluster]:
+    """Return the clusters the reconciler works on."""
+    return Cluster.objects.filter(is_enabled=True)
+
+
+def pools() -> QuerySet[Pool]:
+    """Return every pool; who may book which is decided by policy, not by hiding."""
+    return Pool.objects.select_related("cluster")
+
+
+def bookable_devices(pool: Pool) -> QuerySet[Device]:
+    """Return the devices of ``pool`` that can be booked, in a stable order."""
+    return Device.objects.filter(
+        node__pool=pool, node__is_schedulable=True, state=DeviceState.IN_SERVICE
+    ).select_related("node")
+
+
+def resource_types(pool: Pool) -> list[ResourceType]:
+    """Return the bookable types of ``pool``, the largest first."""
+    per_node = (
+        bookable_devices(pool)
+        .order_by()
+        .values("resource_name", "node_id")
+        .annotate(devices=Count("pk"), memory_mib=Min("memory_mib"), product=Max("product"))
+    )
+    types: dict[str, ResourceType] = {}
+    for row in per_node:
+        name, before = row["resource_name"], types.get(row["resource_name"])
+        types[name] = ResourceType(
+            resource_name=name,
+            product=row["product"],
+            memory_mib=min(row["memory_mib"], before.memory_mib) if before else row["memory_mib"],
+            devices=row["devices"] + (before.devices if before else 0),
+            devices_per_node=max(row["devices"], before.devices_per_node if before else 0),
+        )
+    return sorted(types.values(), key=lambda each: (-each.memory_mib, each.resource_name))
+
+
+def slots_per_unit(node: Node, resource_name: str) -> int:
+    """Return how many containers one booked device carries.
+
+    The device plugin hands out time-slices without knowing tenants, so a tenant stays on its
+    device only where the node has a single one of that type; elsewhere a device is one slot.
+    """
+    replicas = [
+        device.replicas
+        for device in node.devices.all()
+        if device.resource_name == resource_name and device.state == DeviceState.IN_SERVICE
+    ]
+    return replicas[0] if len(replicas) == 1 else 1
+
+
+def gpu_resource_names(cluster: Cluster) -> frozenset[str]:
+    """Return every GPU resource name the cluster has ever shown, retired ones included."""
+    names = Device.objects.filter(node__cluster=cluster).values_list("resource_name", flat=True)
+    return frozenset(names.distinct())
+
+
+def node_capacities(pool: Pool) -> Mapping[int, Node]:
+    """Return the schedulable nodes of ``pool`` by primary key."""
+    return {node.pk: node for node in Node.objects.filter(pool=pool, is_schedulable=True)}
+
+
+def gpu_memory_mib_per_node(pool: Pool) -> int:
+    """Return the GPU memory of the pool's largest node, all its devices together, in MiB."""
+    sums = (
+        bookable_devices(pool)
+        .order_by()
+        .values("node_id")
+        .annotate(total=Sum("memory_mib"))
+        .values_list("total", flat=True)
+    )
+    return max(sums, default=0)

@@ -1,0 +1,178 @@
+"""Which node, which devices: where a booking goes.  Pure.
+
+All units of a booking lie on one node.  A node can take it when its peak use, with the new booking
+in it, exceeds nothing.  Then devices are found for it, by moving bookings that have not started to
+other devices of the node where fragmentation alone stands in the way: among intervals, sweeping by
+start time, a free device always exists while the peak fits (interval graphs are perfect).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from reservations.capacity import Booking, Demand, Window, minus, peak
+
+DeviceId: TypeAlias = int
+ReservationId: TypeAlias = int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A booking that stands: which devices it holds, and whether they may still be exchanged.
+
+    A booking that has started is not ``movable``: its containers run on those devices.
+    """
+
+    reservation: ReservationId
+    booking: Booking
+    resource_name: str
+    devices: tuple[DeviceId, ...]
+    movable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """One node: what it has, and the bookings on it that overlap the time in question."""
+
+    node: int
+    capacity: Demand  # of CPU, memory and storage; devices are counted by type below
+    devices: Mapping[str, tuple[DeviceId, ...]]
+    held: tuple[Held, ...]
+
+    def free(self, resource_name: str, *, within: Window) -> Demand:
+        """Return the least that is free of anything at any instant of ``within``."""
+        bookings = [_seen_from(resource_name, each) for each in self.held]
+        capacity = Demand(
+            devices=len(self.devices.get(resource_name, ())),
+            cpu_millicores=self.capacity.cpu_millicores,
+            memory_mib=self.capacity.memory_mib,
+            storage_gib=self.capacity.storage_gib,
+        )
+        return minus(capacity, peak(bookings, within=within))
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the new booking goes, and which standing ones change devices for it."""
+
+    node: int
+    devices: tuple[DeviceId, ...]
+    moved: Mapping[ReservationId, tuple[DeviceId, ...]]
+
+
+def place(
+    nodes: Sequence[NodeState], *, resource_name: str, demand: Demand, window: Window
+) -> Placement | None:
+    """Return the best place for the booking, or None when no node has enough at some instant.
+
+    Best fit: the node that has the fewest devices of the type to spare, then the least memory, so
+    that large bookings find room later.
+    """
+    fitting = [
+        (free.devices, free.memory_mib, state.node, state)
+        for state in nodes
+        if demand.fits_in(free := state.free(resource_name, within=window))
+    ]
+    if not fitting:
+        return None
+    state = min(fitting, key=lambda each: each[:3])[3]
+    return _assign(state, resource_name=resource_name, units=demand.devices, window=window)
+
+
+def first_fit(
+    nodes: Sequence[NodeState],
+    *,
+    resource_name: str,
+    demand: Demand,
+    window: Window,
+    latest: datetime,
+) -> Window | None:
+    """Return the earliest window of the same length, from ``window`` on, that has a place.
+
+    Room appears only when a booking ends, so only those instants are tried; None when there is no
+    place that starts by ``latest``.
+    """
+    ends = {h.booking.window.ends_at for state in nodes for h in state.held}
+    starts = [window.starts_at, *sorted(e for e in ends if window.starts_at < e <= latest)]
+    for starts_at in starts:
+        candidate = Window(starts_at, starts_at + window.length)
+        if any(demand.fits_in(s.free(resource_name, within=candidate)) for s in nodes):
+            return candidate
+    return None
+
+
+def _seen_from(resource_name: str, held: Held) -> Booking:
+    """Devices of another type do not count; CPU, memory and storage do."""
+    if held.resource_name == resource_name:
+        return held.booking
+    return Booking(
+        held.booking.window,
+        Demand(
+            cpu_millicores=held.booking.demand.cpu_millicores,
+            memory_mib=held.booking.demand.memory_mib,
+            storage_gib=held.booking.demand.storage_gib,
+        ),
+    )
+
+
+def _assign(
+    state: NodeState, *, resource_name: str, units: int, window: Window
+) -> Placement | None:
+    devices = state.devices[resource_name]
+    same_type = [held for held in state.held if held.resource_name == resource_name]
+    taken = {d for held in same_type if held.booking.window.overlaps(window) for d in held.devices}
+    free = [device for device in devices if device not in taken]
+    if len(free) >= units:
+        return Placement(state.node, tuple(_snuggest(free, same_type, window)[:units]), moved={})
+    return _recolour(state.node, devices, same_type, units=units, window=window)
+
+
+def _snuggest(free: Iterable[DeviceId], held: Iterable[Held], window: Window) -> list[DeviceId]:
+    """Return the devices, first those whose last booking ends closest before the window."""
+    idle_since: dict[DeviceId, datetime] = {}
+    for each in held:
+        if each.booking.window.ends_at <= window.starts_at:
+            for device in each.devices:
+                before = idle_since.get(device, each.booking.window.ends_at)
+                idle_since[device] = max(before, each.booking.window.ends_at)
+    used = [device for device in free if device in idle_since]
+    unused = [device for device in free if device not in idle_since]
+    return [*sorted(used, key=lambda device: idle_since[device], reverse=True), *unused]
+
+
+def _recolour(
+    node: int,
+    devices: Sequence[DeviceId],
+    held: Sequence[Held],
+    *,
+    units: int,
+    window: Window,
+) -> Placement | None:
+    """Give every movable booking, and the new one, devices anew, sweeping by start time.
+
+    A booking keeps its devices where they are free.  What has started keeps its own in any case.
+    None when a booking finds too few, which only a device taken out of service can cause.
+    """
+    busy: list[tuple[Window, tuple[DeviceId, ...]]] = [
+        (each.booking.window, each.devices) for each in held if not each.movable
+    ]
+    new = Held(-1, Booking(window, Demand(devices=units)), "", (), movable=True)
+    moved: dict[ReservationId, tuple[DeviceId, ...]] = {}
+    chosen: tuple[DeviceId, ...] = ()
+    for each in sorted(
+        [new, *(h for h in held if h.movable)],
+        key=lambda h: (h.booking.window.starts_at, h.reservation),
+    ):
+        taken = {d for other, ds in busy if other.overlaps(each.booking.window) for d in ds}
+        keeps = [d for d in each.devices if d not in taken]
+        others = [d for d in devices if d not in taken and d not in each.devices]
+        got = tuple([*keeps, *others][: each.booking.demand.devices])
+        if len(got) < each.booking.demand.devices:
+            return None
+        busy.append((each.booking.window, got))
+        if each is new:
+            chosen = got
+        elif set(got) != set(each.devices):
+            moved[each.reservation] = got
+    return Placement(node, chosen, moved)

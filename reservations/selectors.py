@@ -1,0 +1,156 @@
+"""Reading reservations: for people, for the reconciler, and for admission itself."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import QuerySet
+
+from gpuaas.accounts import selectors as accounts
+from gpuaas.accounts.models import User
+from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory.models import Cluster, Pool
+from gpuaas.inventory.selectors import ResourceType
+from reservations import lifecycle, placement
+from reservations.capacity import Booking, Demand, Window
+from reservations.models import DeviceHold, Reservation
+
+LOOK_AHEAD: Final = timedelta(days=14)
+
+
+def reservations_visible_to(user: User, *, now: datetime) -> QuerySet[Reservation]:
+    """Return the reservations ``user`` may see: those of the teams whose bookings are visible."""
+    return Reservation.objects.filter(
+        team__in=accounts.teams_visible_to(user, now=now)
+    ).select_related("team", "pool", "node", "requested_by")
+
+
+def reservations_changeable_by(user: User, *, now: datetime) -> QuerySet[Reservation]:
+    """Return the visible reservations that ``user`` may cancel or give back.
+
+    A member or manager may change the team's; a viewer and finance only look.
+    """
+    visible = reservations_visible_to(user, now=now)
+    if user.is_active and user.is_platform_admin:
+        return visible
+    return visible.filter(team__in=accounts.teams_bookable_by(user, now=now))
+
+
+def due_to_start(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
+    """Return the approved reservations whose window is open, the earliest first."""
+    return _live(cluster).filter(
+        state=lifecycle.State.APPROVED.value, starts_at__lte=now, ends_at__gt=now
+    )
+
+
+def missed(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
+    """Return those that were never started and whose window is over."""
+    return _live(cluster).filter(state=lifecycle.State.APPROVED.value, ends_at__lte=now)
+
+
+def node_states(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
+    """Return every node of ``pool`` with what is booked on it from ``now`` on."""
+    devices: defaultdict[int, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for device in inventory.bookable_devices(pool):
+        devices[device.node_id][device.resource_name].append(device.pk)
+    held = _held_by_node(pool, now=now)
+    return [
+        placement.NodeState(
+            node=node.pk,
+            capacity=Demand(
+                cpu_millicores=node.cpu_millicores,
+                memory_mib=node.memory_mib,
+                storage_gib=node.storage_gib,
+            ),
+            devices={name: tuple(ids) for name, ids in devices[node.pk].items()},
+            held=tuple(held[node.pk]),
+        )
+        for node in inventory.node_capacities(pool).values()
+    ]
+
+
+def _held_by_node(pool: Pool, *, now: datetime) -> defaultdict[int, list[placement.Held]]:
+    live = list(Reservation.objects.filter(pool=pool).holding_capacity().ending_after(now))
+    devices: defaultdict[int, list[int]] = defaultdict(list)
+    for reservation_id, device_id in (
+        DeviceHold.objects.filter(reservation__in=live)
+        .order_by("pk")
+        .values_list("reservation_id", "device_id")
+    ):
+        devices[reservation_id].append(device_id)
+    held: defaultdict[int, list[placement.Held]] = defaultdict(list)
+    for each in live:
+        held[each.node_id].append(
+            placement.Held(
+                reservation=each.pk,
+                booking=Booking(
+                    each.window,
+                    Demand(each.units, each.cpu_millicores, each.memory_mib, each.storage_gib),
+                ),
+                resource_name=each.resource_name,
+                devices=tuple(devices[each.pk]),
+                movable=each.state == lifecycle.State.APPROVED.value and each.starts_at > now,
+            )
+        )
+    return held
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What of one type is free in one pool, now and next.
+
+    ``free_until`` is when fewer than ``free_now`` will be free, ``more_free_at`` when more will;
+    both None when nothing changes within the look-ahead of 14 days.  Free of devices, on all
+    nodes together; ``largest_free_now`` is what a single booking can have, on one node.
+    """
+
+    type: ResourceType
+    free_now: int
+    largest_free_now: int
+    free_until: datetime | None
+    more_free_at: datetime | None
+
+
+def availability(pool: Pool, *, now: datetime) -> list[Availability]:
+    """Return what is free of each type of ``pool``."""
+    states = node_states(pool, now=now)
+    return [_availability(each, states, now=now) for each in inventory.resource_types(pool)]
+
+
+def _availability(
+    resource_type: ResourceType, states: Iterable[placement.NodeState], *, now: datetime
+) -> Availability:
+    states = list(states)
+    name = resource_type.resource_name
+    instants = {now} | {
+        instant
+        for state in states
+        for held in state.held
+        if held.resource_name == name
+        for instant in (held.booking.window.starts_at, held.booking.window.ends_at)
+        if now < instant <= now + LOOK_AHEAD
+    }
+    moment = timedelta(microseconds=1)
+    free_at = {
+        instant: [s.free(name, within=Window(instant, instant + moment)).devices for s in states]
+        for instant in sorted(instants)
+    }
+    free_now = sum(free_at[now])
+    return Availability(
+        type=resource_type,
+        free_now=free_now,
+        largest_free_now=max(free_at[now], default=0),
+        free_until=next((at for at, free in free_at.items() if sum(free) < free_now), None),
+        more_free_at=next((at for at, free in free_at.items() if sum(free) > free_now), None),
+    )
+
+
+def _live(cluster: Cluster) -> QuerySet[Reservation]:
+    return (
+        Reservation.objects.filter(pool__cluster=cluster)
+        .holding_capacity()
+        .select_related("team", "pool", "node", "requested_by")
+        .order_by("starts_at", "pk")
+    )

@@ -1,0 +1,322 @@
+"""Everything that changes a reservation.
+
+Public functions are keyword-only, take ``now`` from the caller, write the audit trail in the
+transaction that makes the change, and refuse with a `DomainError`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from psycopg.types.range import TimestamptzRange
+
+from gpuaas.accounts import selectors as accounts
+from gpuaas.accounts.models import Team, User
+from gpuaas.audit import services as audit
+from gpuaas.core import errors, locks
+from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory.models import Pool
+from reservations import lifecycle, placement, policy, selectors
+from reservations.capacity import Demand, Window
+from reservations.models import DeviceHold, Reservation
+
+ADMISSION_LOCK_WAIT: Final = timedelta(seconds=3)
+DEFAULT_STORAGE_GIB: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to book.  CPU in thousandths of a core, memory in MiB, storage in GiB."""
+
+    resource_name: str
+    units: int
+    window: Window
+    mode: AllocationMode
+    cpu_millicores: int
+    memory_mib: int
+    storage_gib: int = DEFAULT_STORAGE_GIB
+    purpose: str = ""
+
+    @property
+    def demand(self) -> Demand:
+        return Demand(self.units, self.cpu_millicores, self.memory_mib, self.storage_gib)
+
+
+class WishRefused(errors.DomainError):
+    """Rules speak against it, however empty the pool is; ``problems`` has every reason."""
+
+    code = "wish_refused"
+
+    def __init__(self, problems: Sequence[policy.Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = tuple(problems)
+
+
+class NotYourTeam(errors.DomainError):
+    """The person may not book for that team."""
+
+    code = "not_your_team"
+
+
+class PoolFull(errors.DomainError):
+    """No node of the pool has enough left at some instant of the window.
+
+    ``nearest`` is the first window of the same length, from the wanted start on, that has room at
+    the moment; None when there is none within 14 days.
+    """
+
+    code = "pool_full"
+
+    def __init__(self, *, wish: Wish, free: Demand, nearest: Window | None) -> None:
+        super().__init__(f"{_shortage(wish.demand, free)}; {_offer(nearest)}")
+        self.wish = wish
+        self.free = free
+        self.nearest = nearest
+
+
+class StaleReservation(errors.DomainError):
+    """Somebody moved the reservation between our read and our write."""
+
+    code = "stale"
+
+
+def default_share(resource_type: inventory.ResourceType, *, pool: Pool) -> Demand:
+    """Return the CPU and memory that go with one unit unless the booker says otherwise.
+
+    A fair share by GPU memory of the pool's smallest node, rounded down, so that the devices
+    of a node can all be booked with their default.
+    """
+    nodes = list(inventory.node_capacities(pool).values())
+    gpu_memory = max(inventory.gpu_memory_mib_per_node(pool), 1)
+    share = min(1.0, resource_type.memory_mib / gpu_memory)
+    cpu_cores = int(min((node.cpu_millicores for node in nodes), default=1000) * share) // 1000
+    memory_gib = int(min((node.memory_mib for node in nodes), default=1024) * share) // 1024
+    return Demand(1, max(1, cpu_cores) * 1000, max(1, memory_gib) * 1024, DEFAULT_STORAGE_GIB)
+
+
+def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: datetime) -> Reservation:
+    """Book ``wish`` in ``pool``, or refuse.
+
+    1. Refuse what no lock can help: rules, types the pool has not, a team that is not theirs.
+    2. Take the pool's capacity lock.  Admissions to one pool now run one at a time.
+    3. Read what is booked, as it is *now*, and find a place.
+    4. Insert the reservation and its device holds, moving holds of others where that makes room.
+
+    The transaction is durable: an enclosing one would keep the lock past our return, and could
+    still roll back a booking the caller believes in.
+
+    Raises:
+        NotYourTeam: ``requested_by`` may not book for ``team``.
+        WishRefused: rules speak against it.
+        PoolFull: there is no room.
+        LockBusy: too many were booking at once.
+    """
+    if not accounts.teams_bookable_by(requested_by, now=now).filter(pk=team.pk).exists():
+        raise NotYourTeam(f"you cannot book for {team}: ask its manager to make you a member")
+    _refuse_what_rules_forbid(pool, wish, now)
+    with transaction.atomic(durable=True):
+        locks.hold_until_commit(
+            locks.LockSpace.POOL_CAPACITY, pool.pk, wait_at_most=ADMISSION_LOCK_WAIT
+        )
+        states = selectors.node_states(pool, now=now)
+        place = placement.place(
+            states, resource_name=wish.resource_name, demand=wish.demand, window=wish.window
+        )
+        if place is None:
+            raise _pool_full(states, wish, now)
+        reservation = _insert(pool, team, requested_by, wish, place.node, now)
+        _move_holds(place.moved, at=now)
+        _hold(reservation, place.devices)
+        audit.record(
+            "reservation.approved",
+            subject=reservation.subject,
+            actor=requested_by,
+            team=team,
+            at=now,
+            pool=pool.slug,
+            resource_name=wish.resource_name,
+            units=wish.units,
+            starts_at=wish.window.starts_at.isoformat(),
+            ends_at=wish.window.ends_at.isoformat(),
+        )
+    return reservation
+
+
+def cancel(*, reservation: Reservation, actor: User, now: datetime) -> None:
+    """End a reservation that is not wanted any more, started or not; its capacity comes back."""
+    transition(
+        reservation=reservation,
+        target=lifecycle.State.CANCELED,
+        reason=f"canceled by {actor}",
+        actor=actor,
+        now=now,
+    )
+
+
+def give_back(*, reservation: Reservation, actor: User, now: datetime) -> None:
+    """End an active reservation early, its work done; its capacity comes back at once."""
+    transition(
+        reservation=reservation,
+        target=lifecycle.State.COMPLETED,
+        reason=f"given back early by {actor}",
+        actor=actor,
+        now=now,
+    )
+
+
+def transition(
+    *,
+    reservation: Reservation,
+    target: lifecycle.State,
+    reason: str,
+    actor: User | None,
+    now: datetime,
+) -> None:
+    """Move ``reservation`` one step along its lifecycle.
+
+    Compare-and-swap instead of a row lock: the UPDATE names the state we read, so of two writers
+    exactly one changes a row and the other raises `StaleReservation`.  A move to a terminal state
+    gives the devices back from ``now`` on; that takes no lock.
+    """
+    source = lifecycle.State(reservation.state)
+    lifecycle.check_transition(source, target)
+    changes: dict[str, object] = {
+        "state": target.value,
+        "state_reason": reason[:300],
+        "state_changed_at": now,
+    }
+    if target in lifecycle.TERMINAL and now < reservation.ends_at:
+        changes["released_at"] = now
+    with transaction.atomic():
+        changed_rows = Reservation.objects.filter(pk=reservation.pk, state=source.value).update(
+            **changes
+        )
+        if changed_rows == 0:
+            raise StaleReservation("somebody else changed this reservation just now: look again")
+        if "released_at" in changes:
+            _release_holds(reservation, now)
+        audit.record(
+            f"reservation.{target.value.lower()}",
+            subject=reservation.subject,
+            actor=actor,
+            team=reservation.team,
+            at=now,
+            came_from=source.value,
+            reason=reason,
+        )
+    for field, value in changes.items():
+        setattr(reservation, field, value)
+
+
+def _refuse_what_rules_forbid(pool: Pool, wish: Wish, now: datetime) -> None:
+    problems = list(policy.problems_with(window=wish.window, units=wish.units, now=now))
+    types = {each.resource_name: each for each in inventory.resource_types(pool)}
+    found = types.get(wish.resource_name)
+    if found is None:
+        message = f"{pool} has no {wish.resource_name}: it has {', '.join(types) or 'no devices'}"
+        problems.append(policy.Problem("unknown_type", "resource_name", message))
+    elif wish.units > found.devices_per_node:
+        message = (
+            f"the largest node of {pool} has {found.devices_per_node} of {wish.resource_name}, "
+            f"you asked for {wish.units}: a booking lies on one node"
+        )
+        problems.append(policy.Problem("too_many_units", "units", message))
+    problems.extend(
+        policy.Problem("too_little", field, f"{field} must be at least 1")
+        for field in ("cpu_millicores", "memory_mib", "storage_gib")
+        if getattr(wish, field) < 1
+    )
+    if problems:
+        raise WishRefused(problems)
+
+
+def _insert(
+    pool: Pool, team: Team, requested_by: User, wish: Wish, node_id: int, now: datetime
+) -> Reservation:
+    return Reservation.objects.create(
+        pool=pool,
+        node_id=node_id,
+        team=team,
+        requested_by=requested_by,
+        resource_name=wish.resource_name,
+        units=wish.units,
+        mode=wish.mode.value,
+        cpu_millicores=wish.cpu_millicores,
+        memory_mib=wish.memory_mib,
+        storage_gib=wish.storage_gib,
+        purpose=wish.purpose,
+        starts_at=wish.window.starts_at,
+        ends_at=wish.window.ends_at,
+        state_changed_at=now,
+        created_at=now,
+    )
+
+
+def _hold(reservation: Reservation, devices: Iterable[int]) -> None:
+    during = TimestamptzRange(reservation.starts_at, reservation.ends_at, "[)")
+    DeviceHold.objects.bulk_create(
+        [DeviceHold(reservation=reservation, device_id=pk, during=during) for pk in devices]
+    )
+
+
+def _move_holds(moved: Mapping[int, Sequence[int]], *, at: datetime) -> None:
+    """Exchange the devices of bookings that have not started.  All go before any comes."""
+    if not moved:
+        return
+    reservations = Reservation.objects.select_related("team").in_bulk(list(moved))
+    DeviceHold.objects.filter(reservation__in=list(moved)).delete()
+    for pk, devices in moved.items():
+        _hold(reservations[pk], devices)
+        audit.record(
+            "reservation.devices_exchanged",
+            subject=reservations[pk].subject,
+            actor=None,
+            team=reservations[pk].team,
+            at=at,
+            devices=list(devices),
+        )
+
+
+def _release_holds(reservation: Reservation, now: datetime) -> None:
+    holds = DeviceHold.objects.filter(reservation=reservation)
+    if now <= reservation.starts_at:
+        holds.delete()
+    else:
+        holds.update(during=TimestamptzRange(reservation.starts_at, now, "[)"))
+
+
+def _pool_full(states: Sequence[placement.NodeState], wish: Wish, now: datetime) -> PoolFull:
+    frees = [state.free(wish.resource_name, within=wish.window) for state in states]
+    best = max(frees, key=lambda free: (free.devices, free.memory_mib), default=Demand())
+    nearest = placement.first_fit(
+        states,
+        resource_name=wish.resource_name,
+        demand=wish.demand,
+        window=wish.window,
+        latest=max(now, wish.window.starts_at) + selectors.LOOK_AHEAD,
+    )
+    return PoolFull(wish=wish, free=best, nearest=nearest)
+
+
+def _shortage(demand: Demand, free: Demand) -> str:
+    names = {
+        "devices": "devices",
+        "cpu_millicores": "thousandths of a core",
+        "memory_mib": "MiB of memory",
+        "storage_gib": "GiB of storage",
+    }
+    short = [
+        f"{getattr(demand, q)} {name} requested, {getattr(free, q)} free on one node"
+        for q, name in names.items()
+        if getattr(demand, q) > getattr(free, q)
+    ]
+    return ", ".join(short) or "no node has all of it free at once"
+
+
+def _offer(nearest: Window | None) -> str:
+    if nearest is None:
+        return "no window of this length has room within 14 days"
+    return f"the first window that fits starts at {nearest.starts_at:%Y-%m-%d %H:%M} UTC"

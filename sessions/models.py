@@ -1,0 +1,89 @@
+"""The running side of a reservation."""
+
+import enum
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from django.db import models
+from django.db.models import Q
+
+
+
+class SessionState(enum.StrEnum):
+    """Where a session is.  ENDED: its namespace was seen to be gone."""
+
+    PROVISIONING = "PROVISIONING"
+    READY = "READY"
+    STOPPING = "STOPPING"
+    ENDED = "ENDED"
+
+
+TRANSITIONS: Final[Mapping[SessionState, frozenset[SessionState]]] = {
+    SessionState.PROVISIONING: frozenset({SessionState.READY, SessionState.STOPPING}),
+    SessionState.READY: frozenset({SessionState.STOPPING}),
+    SessionState.STOPPING: frozenset({SessionState.ENDED}),
+    SessionState.ENDED: frozenset(),
+}
+
+
+class WorkspaceSessionQuerySet(models.QuerySet["WorkspaceSession"]):
+    def not_ended(self) -> "WorkspaceSessionQuerySet":
+        return self.exclude(state=SessionState.ENDED.value)
+
+    def not_put_off(self, now: datetime) -> "WorkspaceSessionQuerySet":
+        """Those whose back-off after a failure, if any, is over."""
+        return self.filter(Q(retry_at=None) | Q(retry_at__lte=now))
+
+
+class WorkspaceSession(models.Model):
+    """One namespace, for one reservation."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    reservation = models.OneToOneField(
+        "reservations.Reservation", on_delete=models.PROTECT, related_name="workspace"
+    )
+    namespace = models.CharField(max_length=63, unique=True)
+    namespace_uid = models.CharField(max_length=36, blank=True)
+    state = models.CharField(
+        max_length=12,
+        choices=[(state.value, state.value.capitalize()) for state in SessionState],
+        default=SessionState.PROVISIONING.value,
+    )
+    waiting_for = models.CharField(max_length=300, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="In a row")
+    last_error = models.CharField(max_length=500, blank=True)
+    retry_at = models.DateTimeField(null=True)
+    opened_at = models.DateTimeField()
+    ready_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = WorkspaceSessionQuerySet.as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=("state",),
+                condition=~Q(state=SessionState.ENDED.value),
+                name="session_not_ended",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.namespace
+
+
+class SessionEvent(models.Model):
+    """One line of a session's story, for its people."""
+
+    session = models.ForeignKey(WorkspaceSession, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    message = models.CharField(max_length=500)
+    is_problem = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"{self.session}: {self.message}"

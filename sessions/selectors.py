@@ -1,0 +1,100 @@
+"""Reading sessions: for their people, and the work lists of the reconciler."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+
+from gpuaas.accounts.models import User
+from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory.models import Cluster
+from reservations import lifecycle
+from reservations import selectors as reservations
+from sessions.models import SessionState, WorkspaceSession
+from sessions.spec import Proxy, SessionSpec
+
+TERMINAL = [state.value for state in lifecycle.TERMINAL]
+
+
+def sessions_visible_to(user: User, *, now: datetime) -> QuerySet[WorkspaceSession]:
+    """Return the sessions of the reservations ``user`` may see."""
+    visible = reservations.reservations_visible_to(user, now=now)
+    return WorkspaceSession.objects.filter(reservation__in=visible).select_related(
+        "reservation__pool__cluster"
+    )
+
+
+def due_to_stop(cluster: Cluster, *, now: datetime) -> QuerySet[WorkspaceSession]:
+    """Return the sessions that should be gone and were not yet seen to be."""
+    return _not_ended(cluster).filter(
+        Q(reservation__ends_at__lte=now)
+        | Q(reservation__state__in=TERMINAL)
+        | Q(state=SessionState.STOPPING.value)
+    )
+
+
+def meant_to_run(cluster: Cluster, *, now: datetime) -> QuerySet[WorkspaceSession]:
+    """Return the sessions that should be up: their window is open, nobody ended them."""
+    return _not_ended(cluster).filter(
+        state__in=[SessionState.PROVISIONING.value, SessionState.READY.value],
+        reservation__state=lifecycle.State.ACTIVE.value,
+        reservation__ends_at__gt=now,
+    )
+
+
+def has_namespace(namespace: str) -> bool:
+    """Return whether a session that has not ended owns the namespace."""
+    return WorkspaceSession.objects.not_ended().filter(namespace=namespace).exists()
+
+
+def specs_of(sessions: Iterable[WorkspaceSession], *, cluster: Cluster) -> list[SessionSpec]:
+    """Return the desired state of each session, in order."""
+    fleet = inventory.gpu_resource_names(cluster)
+    return [_spec_of(session, cluster, fleet) for session in sessions]
+
+
+def workspace_url(session: WorkspaceSession) -> str:
+    """Return where the workspace answers once the session is ready."""
+    template = session.reservation.pool.cluster.workspace_url_template
+    return template.replace("{namespace}", session.namespace)
+
+
+def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str]) -> SessionSpec:
+    reservation = session.reservation
+    slots = inventory.slots_per_unit(reservation.node, reservation.resource_name)
+    return SessionSpec(
+        public_id=session.public_id,
+        namespace=session.namespace,
+        reservation_id=reservation.public_id,
+        team=reservation.team.slug,
+        owner=reservation.requested_by.get_username(),
+        mode=AllocationMode(reservation.mode),
+        gpu_resource=reservation.resource_name,
+        gpu_slots=reservation.units * slots,
+        other_gpu_resources=fleet - {reservation.resource_name},
+        cpu_millicores=reservation.cpu_millicores,
+        memory_mib=reservation.memory_mib,
+        storage_gib=reservation.storage_gib,
+        storage_class=cluster.storage_class,
+        node=reservation.node.name,
+        ends_at=reservation.ends_at,
+        workspace_image=settings.WORKSPACE_IMAGE,
+        proxy=Proxy(settings.HTTP_PROXY, settings.HTTPS_PROXY, settings.NO_PROXY),
+    )
+
+
+def _not_ended(cluster: Cluster) -> QuerySet[WorkspaceSession]:
+    return (
+        WorkspaceSession.objects.not_ended()
+        .filter(reservation__pool__cluster=cluster)
+        .select_related(
+            "reservation__team",
+            "reservation__requested_by",
+            "reservation__node",
+            "reservation__pool__cluster",
+        )
+        .prefetch_related("reservation__node__devices")
+        .order_by("reservation__starts_at", "pk")
+    )

@@ -1,0 +1,172 @@
+"""Everything that changes a session.  The reconciler calls; it never writes rows itself."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from django.db import transaction
+
+from gpuaas.core import errors
+from reservations import lifecycle
+from reservations import services as reservations
+from sessions import spec
+from sessions.models import TRANSITIONS, SessionEvent, SessionState, WorkspaceSession
+
+if TYPE_CHECKING:
+    from reservations.models import Reservation
+
+MAX_FAILURES: Final = 8
+FIRST_RETRY_AFTER: Final = timedelta(seconds=5)
+LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
+PROVISIONING_AT_MOST: Final = timedelta(minutes=20)
+
+
+class StaleSession(errors.DomainError):
+    """The session is not in the state we saw it in, or never may make that move."""
+
+    code = "stale_session"
+
+
+def open_session(*, reservation: "Reservation", now: datetime) -> WorkspaceSession:
+    """Activate the reservation and give it a session to be provisioned.
+
+    Raises:
+        StaleReservation: somebody else moved it; then there is no session.
+    """
+    with transaction.atomic():
+        reservations.transition(
+            reservation=reservation,
+            target=lifecycle.State.ACTIVE,
+            reason="its window opened",
+            actor=None,
+            now=now,
+        )
+        public_id = uuid.uuid4()
+        session = WorkspaceSession.objects.create(
+            public_id=public_id,
+            reservation=reservation,
+            namespace=spec.namespace_name(public_id),
+            opened_at=now,
+        )
+        _tell(session, "The window opened: preparing your workspace", at=now)
+    return session
+
+
+def record_namespace(*, session: WorkspaceSession, uid: str) -> None:
+    """Keep the UID of the namespace: nothing else of that name is ever touched."""
+    if session.namespace_uid != uid:
+        WorkspaceSession.objects.filter(pk=session.pk).update(namespace_uid=uid)
+        session.namespace_uid = uid
+
+
+def record_ready(*, session: WorkspaceSession, now: datetime) -> None:
+    """Note that the session is complete; the first time, hand it over to its owner.
+
+    A session that was ready before is back after a repair: failures are forgotten.
+    """
+    with transaction.atomic():
+        if session.state == SessionState.PROVISIONING.value:
+            _move(session, SessionState.READY, ready_at=now)
+            _tell(session, "Your workspace is ready", at=now)
+        elif session.waiting_for or session.failures:
+            _tell(session, "Your workspace is complete again", at=now)
+        _note(session, waiting_for="", failures=0, last_error="", retry_at=None)
+
+
+def record_waiting(*, session: WorkspaceSession, reason: str, now: datetime) -> None:
+    """Note what the cluster still has to do; give up when it takes far too long."""
+    if session.waiting_for != reason[:300]:
+        with transaction.atomic():
+            _note(session, waiting_for=reason[:300])
+            _tell(session, f"Waiting: {reason}", at=now)
+    provisioning = session.state == SessionState.PROVISIONING.value
+    if provisioning and now - session.opened_at > PROVISIONING_AT_MOST:
+        give_up(session=session, reason=f"not ready after 20 minutes: {reason}", now=now)
+
+
+def record_failure(*, session: WorkspaceSession, error: str, now: datetime) -> None:
+    """Put the session off, twice as long each time; after `MAX_FAILURES` in a row give up.
+
+    A session that is being stopped is never given up: its namespace has to go.
+    """
+    failures = session.failures + 1
+    stopping = session.state == SessionState.STOPPING.value
+    if failures >= MAX_FAILURES and not stopping:
+        give_up(session=session, reason=error, now=now)
+        return
+    wait = min(FIRST_RETRY_AFTER * 2 ** min(failures - 1, 10), LONGEST_RETRY_AFTER)
+    with transaction.atomic():
+        _note(session, failures=failures, last_error=error[:500], retry_at=now + wait)
+        _tell(session, f"Trying again soon: {error}", at=now, is_problem=True)
+
+
+def give_up(*, session: WorkspaceSession, reason: str, now: datetime) -> None:
+    """Fail the reservation, say why, and have the session stopped; its capacity comes back."""
+    with transaction.atomic():
+        reservations.transition(
+            reservation=session.reservation,
+            target=lifecycle.State.FAILED,
+            reason=reason,
+            actor=None,
+            now=now,
+        )
+        _move(session, SessionState.STOPPING)
+        _note(session, last_error=reason[:500], waiting_for="", failures=0, retry_at=None)
+        _tell(session, f"Given up: {reason}", at=now, is_problem=True)
+
+
+def begin_stop(*, session: WorkspaceSession, now: datetime) -> None:
+    """Note that the namespace is being deleted; saying it again changes nothing."""
+    if session.state == SessionState.STOPPING.value:
+        return
+    with transaction.atomic():
+        _move(session, SessionState.STOPPING)
+        _note(session, waiting_for="", failures=0, retry_at=None)
+        _tell(session, "The session ends: removing the workspace", at=now)
+
+
+def close(*, session: WorkspaceSession, now: datetime) -> None:
+    """End the session, its namespace being gone, and complete its reservation."""
+    with transaction.atomic():
+        begin_stop(session=session, now=now)
+        _move(session, SessionState.ENDED, ended_at=now)
+        _note(session, waiting_for="", last_error="", failures=0, retry_at=None)
+        _tell(session, "The workspace and everything in it is gone", at=now)
+        reservation = session.reservation
+        if reservation.is_live:
+            reservations.transition(
+                reservation=reservation,
+                target=lifecycle.State.COMPLETED,
+                reason="its window ended",
+                actor=None,
+                now=now,
+            )
+
+
+def _move(session: WorkspaceSession, target: SessionState, **fields: object) -> None:
+    """Compare-and-swap on the session's table of moves."""
+    source = SessionState(session.state)
+    if target not in TRANSITIONS[source]:
+        raise StaleSession(f"a session cannot go from {source.value} to {target.value}")
+    changed_rows = WorkspaceSession.objects.filter(pk=session.pk, state=source.value).update(
+        state=target.value, **fields
+    )
+    if changed_rows == 0:
+        raise StaleSession(f"session {session} is not {source.value} any more")
+    session.state = target.value
+
+
+def _note(session: WorkspaceSession, **fields: object) -> None:
+    """Write bookkeeping fields, but only when one differs: a quiet cycle writes nothing."""
+    if any(getattr(session, field) != value for field, value in fields.items()):
+        WorkspaceSession.objects.filter(pk=session.pk).update(**fields)
+        for field, value in fields.items():
+            setattr(session, field, value)
+
+
+def _tell(
+    session: WorkspaceSession, message: str, *, at: datetime, is_problem: bool = False
+) -> None:
+    SessionEvent.objects.create(
+        session=session, at=at, message=message[:500], is_problem=is_problem
+    )
