@@ -50,6 +50,9 @@ class Pki:
     def key(self, name: str) -> Path:
         return self.folder / f"{name}.key"
 
+    def public_key(self, name: str) -> Path:
+        return self.folder / f"{name}.pub"
+
 
 def ensure(folder: Path, clients: tuple[Identity, ...], *, now: datetime.datetime) -> Pki:
     """Return the folder's keys and certificates; make them if they are not all there.
@@ -68,6 +71,12 @@ def ensure(folder: Path, clients: tuple[Identity, ...], *, now: datetime.datetim
         _save(pki, client.file, *issuer.client(client))
     service_accounts = ec.generate_private_key(ec.SECP256R1())
     _write(pki.key("service-accounts"), _private(service_accounts))
+    _write(
+        pki.public_key("service-accounts"),
+        service_accounts.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ),
+    )
     complete.touch()
     return pki
 

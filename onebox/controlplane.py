@@ -107,7 +107,9 @@ def _assets_unusable_reason(folder: Path) -> str | None:
     version = tuple(int(number) for number in re.findall(r"\d+", said)[:2])
     if version < OLDEST_SUPPORTED:
         wanted = ".".join(map(str, OLDEST_SUPPORTED))
-        return f"{ASSETS_VARIABLE}={folder} has {said or 'no version'}, {wanted} is the oldest we use"
+        return (
+            f"{ASSETS_VARIABLE}={folder} has {said or 'no version'}, {wanted} is the oldest we use"
+        )
     return None
 
 

@@ -133,7 +133,7 @@ def apiserver(plane: Layout) -> list[str]:
                 "tls-cert-file": pki.certificate("server"),
                 "tls-private-key-file": pki.key("server"),
                 "service-account-issuer": "https://kubernetes.default.svc",
-                "service-account-key-file": pki.key("service-accounts"),
+                "service-account-key-file": pki.public_key("service-accounts"),
                 "service-account-signing-key-file": pki.key("service-accounts"),
                 "service-account-lookup": "true",
                 "service-cluster-ip-range": "10.96.0.0/16",

@@ -37,7 +37,9 @@ class Access:
     tls: ssl.SSLContext
 
 
-def write_kubeconfig(path: Path, *, server: str, authority: Path, certificate: Path, key: Path) -> None:
+def write_kubeconfig(
+    path: Path, *, server: str, authority: Path, certificate: Path, key: Path
+) -> None:
     """Write a kubeconfig that needs no other file.  It appears whole or not at all, for the owner only."""
 
     def encoded(source: Path) -> str:
