@@ -1,9 +1,9 @@
 """Keys and certificates for a control plane that lives on the loopback interface of one machine."""
 
-import datetime
 import ipaddress
 import os
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFETIME: Final = datetime.timedelta(days=3650)
-CLOCK_SKEW: Final = datetime.timedelta(hours=1)
+LIFETIME: Final = timedelta(days=3650)
+CLOCK_SKEW: Final = timedelta(hours=1)
 
 SERVER_NAMES: Final = (
     "localhost",
@@ -54,7 +54,7 @@ class Pki:
         return self.folder / f"{name}.pub"
 
 
-def ensure(folder: Path, clients: tuple[Identity, ...], *, now: datetime.datetime) -> Pki:
+def ensure(folder: Path, clients: tuple[Identity, ...], *, now: datetime) -> Pki:
     """Return the folder's keys and certificates; make them if they are not all there.
 
     The same folder gives the same keys again: tokens and kubeconfigs outlive a restart.
@@ -84,7 +84,7 @@ def ensure(folder: Path, clients: tuple[Identity, ...], *, now: datetime.datetim
 class _Issuer:
     """A certificate authority whose own key is forgotten when the last certificate is signed."""
 
-    def __init__(self, *, now: datetime.datetime) -> None:
+    def __init__(self, *, now: datetime) -> None:
         self._now = now
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gpuaas control plane")])

@@ -1,10 +1,10 @@
-"""A real Kubernetes control plane on this machine, for the cluster tests and `make run CLUSTER=controlplane`.
+"""A real Kubernetes control plane on this machine, for cluster tests and `make run`.
 
     python -m onebox.controlplane build
     python -m onebox.controlplane run --dir DIR [--kubeconfig FILE] [--flag COMPONENT=--FLAG=VALUE]
 
-etcd, kube-apiserver, kube-controller-manager and kube-scheduler are the real ones; nodes and volumes are
-played by `onebox.fakekubelet`.  docs/design/controlplane.md tells the whole story.
+etcd, kube-apiserver, kube-controller-manager and kube-scheduler are the real ones; nodes and
+volumes are played by `onebox.fakekubelet`.  docs/design/controlplane.md tells the whole story.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from typing import Final, Self
 from onebox import controlplane_build as building
 from onebox import controlplane_supervisor as supervisor
 from onebox.controlplane_supervisor import NotReady
+from onebox.errors import CannotStart
 
 ASSETS_VARIABLE: Final = "KUBEBUILDER_ASSETS"
 OLDEST_SUPPORTED: Final = (1, 34)
@@ -51,11 +52,11 @@ class ControlPlane:
         self._power_switch(node).touch()
 
     def restore_power(self, node: str) -> None:
-        """Switch it on again: it boots, and the devices its pods had asked for are not there yet."""
+        """Switch it on again: it boots, and its pods restart or have failed."""
         self._power_switch(node).unlink(missing_ok=True)
 
     def _power_switch(self, node: str) -> Path:
-        return self.directory / f"power-off-{node}"
+        return self.directory / f"{supervisor.POWER_OFF}{node}"
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +85,10 @@ def find_binaries() -> Path | None:
 
 
 def unavailable_reason() -> str | None:
-    """Say in one line why there can be no control plane here; None if there is one or it can be built."""
+    """Say in one line why there can be no control plane here.
+
+    None means that the binaries are at hand, or that `start` and `build` can make them.
+    """
     if find_binaries() is not None:
         return None
     reason = building.go_unavailable_reason()
@@ -119,8 +123,9 @@ def start(
     """Start a control plane in `directory` and return when it is ready (some ten seconds).
 
     Where binaries are missing they are built first, which takes minutes: `find_binaries` says so
-    beforehand.  `extra_flags` go by component, e.g. ``{"kube-apiserver": ["--feature-gates=X=true"]}``;
-    a flag given twice counts as given last.  It ends with `stop`, or with the process that started it.
+    beforehand.  `extra_flags` go by component, ``{"kube-apiserver": ["--feature-gates=X=true"]}``;
+    a flag given twice counts as given last.  The control plane ends with `stop`, or with the
+    process that started it.
     """
     build()
     directory = directory.resolve()
@@ -183,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             extra_flags=extra_flags,
             parent=options.parent,
         )
-    except (building.BuildFailed, NotReady) as problem:
+    except CannotStart as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     return 0

@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from onebox.errors import CannotStart
+
 MODULE: Final = Path(__file__).resolve().parent.parent / "tests" / "cluster"
 
 PACKAGES: Final[Mapping[str, str]] = {
@@ -36,7 +38,7 @@ BUILD_ENVIRONMENT: Final[Mapping[str, str]] = {
 }
 
 
-class BuildFailed(Exception):
+class BuildFailed(CannotStart):
     """The control plane could not be built; the message is one line."""
 
 
@@ -55,13 +57,13 @@ def binaries_folder() -> Path:
 
 
 def cache_root() -> Path:
-    """Return the folder for binaries, made if need be; a private temporary one if there is no home."""
+    """Return the folder for binaries, made if need be; a private temporary one without a home."""
     for base in _cache_candidates():
         root = base / "gpuaas" / "controlplane"
         with contextlib.suppress(OSError):
             root.mkdir(parents=True, exist_ok=True)
             return root
-    # The name is predictable, so what somebody else made there must not be trusted: it holds programs.
+    # The name can be guessed: programs somebody else may have put there are not to be run.
     fallback = Path(tempfile.gettempdir()) / f"gpuaas-controlplane-{os.getuid()}"
     fallback.mkdir(mode=0o700, exist_ok=True)
     found = fallback.lstat()
@@ -114,8 +116,8 @@ def is_built(folder: Path) -> bool:
 def build() -> Path:
     """Build what is missing and return the folder.
 
-    Safe to interrupt and to run twice at once: a binary appears under its name only when it is whole,
-    the folder only when all are, and one builder at a time works on it.
+    Safe to interrupt and to run twice at once: a binary appears under its name only when it is
+    whole, the folder only when all are, and one builder at a time works on it.
     """
     folder = binaries_folder()
     if is_built(folder):

@@ -165,6 +165,7 @@ def controller_manager(plane: Layout) -> list[str]:
 
 
 def scheduler(plane: Layout) -> list[str]:
+    """Return the default scheduler, which serves nobody: it only asks the API server."""
     return [
         str(plane.binaries / "kube-scheduler"),
         *_flags(

@@ -1,7 +1,7 @@
 """Child processes that do not outlive us.
 
-Each child is told by the kernel when its parent dies (Linux), and leaves a pid file by which the next
-start finds it where the kernel does not tell.
+The kernel ends each child when its parent dies (Linux).  A pid file lets the next start find what
+was left where the kernel does not.
 """
 
 import contextlib
@@ -70,7 +70,7 @@ class Processes:
         return lines[-1] if lines else "it said nothing"
 
     def stop(self, *, patience_seconds: float) -> None:
-        """Stop all, the last started first, so that each may still say good-bye to those it needs."""
+        """Stop all, the last started first: each goes before what it needs."""
         for name, child in reversed(self._running.items()):
             child.terminate()
             try:

@@ -1,34 +1,36 @@
 """Bring the components up in order, watch over them, and take them down again."""
 
 import contextlib
-import datetime
 import fcntl
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
 
 from onebox import certificates, kubeapi
 from onebox import controlplane_flags as flags
 from onebox.controlplane_processes import Died, Processes
+from onebox.errors import CannotStart
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 START_SECONDS: Final = 120
 STOP_SECONDS: Final = 2
 POLL_SECONDS: Final = 0.2
 PORT_ATTEMPTS: Final = 3
+POWER_OFF: Final = "power-off-"  # a file of this name and a node's: see `onebox.fakekubelet`
 
-# Made by the service account controller in every namespace.  Nobody uses this one, so we can take it
-# away before the controllers start, and see by its return that they work.
+# Made by the service account controller in every namespace.  Nobody uses this one, so we can take
+# it away before the controllers start, and see by its return that they work.
 PROBED_ACCOUNT: Final = "/api/v1/namespaces/kube-node-lease/serviceaccounts/default"
 
 ExtraFlags = Mapping[str, Sequence[str]]
 
 
-class NotReady(Exception):
+class NotReady(CannotStart):
     """The control plane did not come up; the message is one line."""
 
 
@@ -42,8 +44,8 @@ def run(
 ) -> None:
     """Run a control plane until SIGTERM, SIGINT or the end of `parent`.
 
-    `kubeconfig` is written when the API answers, the controllers work and the nodes are Ready.  What
-    the cluster holds stays in `directory` and is there again the next time.
+    `kubeconfig` is written when the API answers, the controllers work and the nodes are Ready.
+    What the cluster holds stays in `directory` and is there again the next time.
     """
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
@@ -52,6 +54,8 @@ def run(
     with _only_supervisor(directory):
         processes = Processes(directory)
         processes.reap()
+        for switch in directory.glob(f"{POWER_OFF}*"):
+            switch.unlink()
         try:
             plane = _start(directory, binaries, processes, extra_flags)
             _publish(plane, flags.ADMIN, kubeconfig)
@@ -80,7 +84,7 @@ def _only_supervisor(directory: Path) -> Iterator[None]:
 def _start(
     directory: Path, binaries: Path, processes: Processes, extra_flags: ExtraFlags
 ) -> flags.Layout:
-    now = datetime.datetime.now(datetime.UTC)  # noqa: TID251 -- the outermost caller
+    now = datetime.now(UTC)  # noqa: TID251 -- the outermost caller
     pki = certificates.ensure(directory / "pki", flags.CLIENTS, now=now)
     for attempt in range(1, PORT_ATTEMPTS + 1):
         ports = flags.choose_ports(directory, afresh=attempt > 1)
@@ -101,7 +105,7 @@ def _start_components(
     processes: Processes,
     extra_flags: ExtraFlags,
     *,
-    started_at: datetime.datetime,
+    started_at: datetime,
 ) -> None:
     def start(name: str, command: list[str]) -> None:
         more = extra_flags.get(name, ())
@@ -161,7 +165,7 @@ def _answers(access: kubeapi.Access, path: str) -> bool:
     return True
 
 
-def _nodes_are_ready(access: kubeapi.Access, *, since: datetime.datetime) -> bool:
+def _nodes_are_ready(access: kubeapi.Access, *, since: datetime) -> bool:
     """Whether each node has reported Ready in this run, and the taint it was born with is gone."""
     try:
         nodes = kubeapi.request(access, "GET", "/api/v1/nodes")["items"]
@@ -170,14 +174,13 @@ def _nodes_are_ready(access: kubeapi.Access, *, since: datetime.datetime) -> boo
     return bool(nodes) and all(_is_ready(node, since=since) for node in nodes)
 
 
-def _is_ready(node: kubeapi.Json, *, since: datetime.datetime) -> bool:
+def _is_ready(node: kubeapi.Json, *, since: datetime) -> bool:
     if node["spec"].get("taints"):
         return False
     return any(
         condition["type"] == "Ready"
         and condition["status"] == "True"
-        and datetime.datetime.fromisoformat(condition["lastHeartbeatTime"])
-        >= since.replace(microsecond=0)
+        and datetime.fromisoformat(condition["lastHeartbeatTime"]) >= since.replace(microsecond=0)
         for condition in node["status"].get("conditions", ())
     )
 

@@ -1,10 +1,10 @@
-"""What a cluster needs of its machines, without machines: nodes that are Ready, pods that run, volumes.
+"""What a cluster needs of its machines, without machines: Ready nodes, running pods, volumes.
 
     python -m onebox.fakekubelet --kubeconfig FILE --switches DIR
 
-It applies the nodes and storage classes of simcluster/reference.yaml and then plays the kubelet of every
-node (`fakekubelet_node`) and the external provisioner of the storage class (`fakekubelet_volumes`).  All
-it knows is in the API: it can be killed and started again at any time.
+It applies the nodes and storage classes of simcluster/reference.yaml and then plays the kubelet of
+every node (`fakekubelet_node`) and the external provisioner of the storage class
+(`fakekubelet_volumes`).  All it knows is in the API: it can be killed and started at any time.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """The kubelet of one node: heartbeats, and pods that start and end."""
 
 import asyncio
-import datetime
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -96,7 +96,7 @@ class Kubelet:
                 await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def _renew_lease(self) -> None:
-        now = datetime.datetime.fromtimestamp(pods.clock(), datetime.UTC)
+        now = datetime.fromtimestamp(pods.clock(), UTC)
         path = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{self._name}"
         lease = {
             "apiVersion": "coordination.k8s.io/v1",
@@ -144,7 +144,7 @@ class Kubelet:
         elif not pods.is_started(pod):
             await asyncio.sleep(START_SECONDS)
             await self._report(pod, pods.started(pod, self._addresses.of(pod)))
-        elif pods.belongs_to_a_job(pod):
+        elif pods.is_running_for_a_job(pod):
             await asyncio.sleep(JOB_SECONDS)
             await self._report(pod, pods.ended(pod, phase="Succeeded", exit_code=0))
 

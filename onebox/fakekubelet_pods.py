@@ -31,26 +31,30 @@ class Addresses:
 
 
 def clock() -> float:
-    """Return seconds since the epoch; the fake kubelet is a machine of its own, with its own clock."""
+    """Return seconds since the epoch: a machine has a clock of its own, and this plays one."""
     return time.time()
 
 
 def timestamp() -> str:
+    """Return the time as the API writes it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock()))
 
 
 def path(pod: Json) -> str:
+    """Return where the API keeps a pod."""
     metadata = pod["metadata"]
     return f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
 
 
 async def list_on_node(client: Client, node: str) -> list[Json]:
+    """Return the pods bound to a node, in the only way a node may ask."""
     selector = {"fieldSelector": f"spec.nodeName={node}"}
     listing = await client.call("GET", "/api/v1/pods", params=selector)
     return list(listing["items"])
 
 
 def is_over(pod: Json) -> bool:
+    """Whether all of the pod's containers have ended for good."""
     return pod.get("status", {}).get("phase") in OVER
 
 
@@ -59,7 +63,8 @@ def is_started(pod: Json) -> bool:
     return "startTime" in pod.get("status", {})
 
 
-def belongs_to_a_job(pod: Json) -> bool:
+def is_running_for_a_job(pod: Json) -> bool:
+    """Whether a job waits for this pod to succeed."""
     owners = pod["metadata"].get("ownerReferences", ())
     return pod["status"].get("phase") == "Running" and any(o["kind"] == "Job" for o in owners)
 

@@ -1,7 +1,7 @@
 """The external provisioner of the reference storage class: volumes that exist in name only.
 
-The scheduler chooses a node for the first pod that uses a claim and notes it on the claim; we make the
-volume; the volume controller binds the two.  When the claim is gone we delete the volume.
+The scheduler chooses a node for the first pod that uses a claim and notes it on the claim; we make
+the volume; the volume controller binds the two.  When the claim is gone we delete the volume.
 """
 
 import asyncio

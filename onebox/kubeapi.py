@@ -1,4 +1,4 @@
-"""Kubeconfigs with a client certificate inside, and single requests with nothing but the standard library."""
+"""Kubeconfigs with a client certificate inside, and single requests by the standard library."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ class Access:
 def write_kubeconfig(
     path: Path, *, server: str, authority: Path, certificate: Path, key: Path
 ) -> None:
-    """Write a kubeconfig that needs no other file.  It appears whole or not at all, for the owner only."""
+    """Write a kubeconfig that needs no other file: whole or not at all, and for the owner only."""
 
     def encoded(source: Path) -> str:
         return base64.b64encode(source.read_bytes()).decode()
@@ -116,7 +116,7 @@ def request(
 
 
 def message_in(text: str) -> str:
-    """Return the message of a Status object, or the text itself where a proxy or filter answered."""
+    """Return the message of a Status object, or the text itself if it is none."""
     try:
         return str(json.loads(text)["message"])
     except (ValueError, KeyError, TypeError):

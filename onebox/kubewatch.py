@@ -1,8 +1,8 @@
 """List and watch: keep what we want of the cluster true, object by object.
 
-The smallest thing that deserves the name controller.  `follow` sees every object of a collection, again
-after every change and every lost connection, and calls `reconcile` with its latest state: never twice at
-once for the same object, and once more a little later if that failed.
+The smallest thing that deserves the name controller.  `follow` sees every object of a collection,
+again after every change and every lost connection, and calls `reconcile` with its latest state:
+never twice at once for the same object, and once more a little later if that failed.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ Reconcile = Callable[[Json], Awaitable[None]]
 class Client:
     """An API server, asked as one user.
 
-    `acting_as` impersonates: a kubelet that shows itself as a node of the group `system:nodes` meets
-    the rights and the admission policies that a real one would.
+    `acting_as` impersonates: a kubelet that shows itself as a node of the group `system:nodes`
+    meets the rights and the admission policies that a real one would.
     """
 
     def __init__(self, session: aiohttp.ClientSession, headers: Mapping[str, str]) -> None:
