@@ -37,7 +37,7 @@ _ATTEMPT_PAUSE_SECONDS = 0.3
 _STATUS_LINE = 7  # of postmaster.pid, as pg_ctl reads it
 
 # SIGINT disconnects the clients and writes a checkpoint, SIGQUIT leaves that to crash recovery.
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 _STOP_PATIENCE_SECONDS = 4.0
 
 _SETTINGS = {
@@ -72,6 +72,15 @@ class Postgres:
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
+    @property
+    def identity(self) -> str:
+        """Return what changes when, and only when, the data is made anew."""
+        return hashlib.sha256((urlsplit(self.url).password or "").encode()).hexdigest()
+
     def url_for(self, database: str) -> str:
         """Return the address of one database of this server."""
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
@@ -90,21 +99,22 @@ class Postgres:
     def stop(self) -> None:
         """Stop the server; a server that was not `durable` leaves nothing behind."""
         processes.stop_child(
-            self.process, signals=_STOP_SIGNALS, patience_seconds=_STOP_PATIENCE_SECONDS
+            self.process, signals=STOP_SIGNALS, patience_seconds=_STOP_PATIENCE_SECONDS
         )
         if self._discard:
             _remove_data(self._discard)
 
 
-def start(directory: Path, *, durable: bool = True) -> Postgres:
+def start(directory: Path, *, durable: bool = True, port: int | None = None) -> Postgres:
     """Start the server of `directory`, making it on the first call; return when it is ready.
 
     Not `durable` is for tests: no fsync, killed with its parent, and gone after `stop()`.
+    Without a `port` it takes one that is free.
     """
     layout = _layout(directory, durable=durable)
     _initialise(layout)
     _stop_left_over(layout)
-    process, port = _launch(layout, durable=durable)
+    process, port = _launch(layout, durable=durable, port=port)
     password = layout.password_file.read_text()
     return Postgres(
         url=f"postgresql://{USER}:{password}@{LOOPBACK}:{port}/postgres",
@@ -237,7 +247,7 @@ def _stop_pid(data: Path) -> None:
         processes.stop_left_over(
             int(lines[0]),
             mentioning=str(data.resolve()),
-            signals=_STOP_SIGNALS,
+            signals=STOP_SIGNALS,
             patience_seconds=_STOP_PATIENCE_SECONDS,
         )
 
@@ -248,15 +258,17 @@ def _postmaster_lines(data: Path) -> list[str]:
     return []
 
 
-def _launch(layout: _Layout, *, durable: bool) -> "tuple[subprocess.Popen[bytes], int]":
+def _launch(
+    layout: _Layout, *, durable: bool, port: int | None
+) -> "tuple[subprocess.Popen[bytes], int]":
     settings = _SETTINGS if durable else _SETTINGS | _FORGETFUL_SETTINGS
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     for _ in range(_ATTEMPTS):
-        port = processes.free_port()
+        listen_at = port or processes.free_port()
         process = processes.spawn(
             [
                 layout.programs / "postgres",
-                *("-D", layout.data, "-h", LOOPBACK, "-p", str(port)),
+                *("-D", layout.data, "-h", LOOPBACK, "-p", str(listen_at)),
                 *options,
             ],
             log=layout.log,
@@ -266,7 +278,7 @@ def _launch(layout: _Layout, *, durable: bool) -> "tuple[subprocess.Popen[bytes]
             account=layout.account,
         )
         if _wait_until_ready(layout, process):
-            return process, port
+            return process, listen_at
         processes.stop_child(process, signals=(signal.SIGKILL,), patience_seconds=1)
         time.sleep(_ATTEMPT_PAUSE_SECONDS)
     raise CannotStart(f"PostgreSQL does not start: {processes.last_lines(layout.log)}")

@@ -57,14 +57,15 @@ def spawn(
             env=dict(env),
             cwd=cwd,
             start_new_session=True,  # Ctrl-C is the runner's to act upon, in its order
-            preexec_fn=_dies_with_parent(on_parent_death),  # noqa: PLW1509 -- one prctl, preloaded
+            preexec_fn=dies_with_parent(on_parent_death),  # noqa: PLW1509 -- one prctl, preloaded
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
         )
 
 
-def _dies_with_parent(signal_number: signal.Signals) -> Callable[[], None] | None:
+def dies_with_parent(signal_number: signal.Signals) -> Callable[[], None] | None:
+    """Return what a child does between fork and exec to be sent a signal when we die."""
     if _libc is None:
         return None
     libc, parent = _libc, os.getpid()
@@ -95,6 +96,23 @@ def command_line(pid: int) -> str:
 def runs(pid: int, *, mentioning: str) -> bool:
     """Tell whether `pid` is alive and its command line names `mentioning`."""
     return pid > 0 and mentioning in command_line(pid)
+
+
+def birth(pid: int) -> str:
+    """Return when `pid` began, "" if it is gone: with the pid this names a process for good."""
+    if sys.platform == "linux":
+        try:
+            # The name in brackets may itself contain spaces and brackets.
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return ""
+        state, started = fields[0], fields[19]
+        return "" if state == "Z" else started
+    answer = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, started = answer.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else started.strip()
 
 
 def stop_left_over(

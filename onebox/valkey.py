@@ -17,6 +17,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from onebox import binaries, processes
 from onebox.errors import CannotStart
@@ -40,6 +41,10 @@ class Valkey:
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
     def stop(self) -> None:
         """Stop the server after it has written what it holds."""
         processes.stop_child(
@@ -47,10 +52,11 @@ class Valkey:
         )
 
 
-def start(directory: Path, *, durable: bool = True) -> Valkey:
+def start(directory: Path, *, durable: bool = True, port: int | None = None) -> Valkey:
     """Start the server of `directory`; return when it answers.
 
-    Not `durable` is for tests: memory only, and killed with its parent.
+    Not `durable` is for tests: memory only, and killed with its parent.  Without a `port` it takes
+    one that is free.
     """
     directory.mkdir(parents=True, exist_ok=True)
     directory = directory.resolve()
@@ -58,10 +64,10 @@ def start(directory: Path, *, durable: bool = True) -> Valkey:
     _stop_left_over(directory)
     password = _password(directory)
     for _ in range(_ATTEMPTS):
-        port = processes.free_port()
-        process = _launch(directory, program=program, port=port, durable=durable)
-        if _wait_until_ready(process, port=port, password=password):
-            return Valkey(url=f"redis://:{password}@{LOOPBACK}:{port}/0", process=process)
+        listen_at = port or processes.free_port()
+        process = _launch(directory, program=program, port=listen_at, durable=durable)
+        if _wait_until_ready(process, port=listen_at, password=password):
+            return Valkey(url=f"redis://:{password}@{LOOPBACK}:{listen_at}/0", process=process)
         processes.stop_child(process, signals=(signal.SIGKILL,), patience_seconds=1)
         time.sleep(_ATTEMPT_PAUSE_SECONDS)
     raise CannotStart(f"Valkey does not start: {processes.last_lines(directory / 'server.log')}")

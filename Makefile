@@ -1,0 +1,73 @@
+.DEFAULT_GOAL := help
+.SILENT:
+SHELL := /bin/sh
+
+# The first Python that is new enough; the launcher says what is wrong when there is none.
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && exit; done; echo python3)
+endif
+BIN := .venv/bin
+DEV := $(PYTHON) -m onebox setup --dev
+
+.PHONY: help
+help:  ## list the verbs
+	grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.PHONY: run
+run:  ## the whole product on this machine; CLUSTER=<kubeconfig>|controlplane, PORT=<number>
+	$(PYTHON) -m onebox run
+
+.PHONY: reset
+reset:  ## remove this machine's state (.local): database, queues, keys, logs
+	$(PYTHON) -m onebox reset
+
+.PHONY: tick
+tick:  ## one reconcile cycle in the foreground, saying what it would do; needs `make run`
+	$(PYTHON) -m onebox manage reconcile --once --dry-run
+
+.PHONY: controlplane
+controlplane:  ## build the real control plane for the cluster tests and CLUSTER=controlplane
+	$(DEV)
+	$(BIN)/python -m onebox.controlplane build
+
+.PHONY: setup
+setup:  ## .venv with everything that checks and tests need, and the git hooks
+	$(DEV)
+	if [ -d .git ] && [ -f .pre-commit-config.yaml ]; then $(BIN)/pre-commit install; fi
+
+.PHONY: check
+check: lint types imports test  ## everything CI runs; green here is green there
+
+.PHONY: test
+test:  ## all tests; what this machine lacks is skipped and named; ARGS=<for pytest>
+	$(DEV)
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: test-fast
+test-fast:  ## the tests that need no browser, no control plane and no second product
+	$(DEV)
+	$(BIN)/pytest -m "not cluster and not browser" --ignore tests/onebox/test_run.py $(ARGS)
+
+.PHONY: lint
+lint:  ## ruff: rules and layout
+	$(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: format
+format:  ## rewrite the code in the house style
+	$(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: types
+types:  ## mypy --strict
+	$(DEV)
+	$(BIN)/mypy
+
+.PHONY: imports
+imports:  ## the architecture (.importlinter)
+	$(DEV)
+	$(BIN)/lint-imports
