@@ -167,6 +167,17 @@ def give_back(*, reservation: Reservation, actor: User, now: datetime) -> None:
     )
 
 
+def fail_missed(*, reservation: Reservation, now: datetime) -> None:
+    """Fail a reservation that was never started, its window being over."""
+    transition(
+        reservation=reservation,
+        target=lifecycle.State.FAILED,
+        reason="the platform could not start it before its window ended",
+        actor=None,
+        now=now,
+    )
+
+
 def transition(
     *,
     reservation: Reservation,

@@ -10,7 +10,6 @@ from django.db import models
 from django.db.models import Q
 
 
-
 class SessionState(enum.StrEnum):
     """Where a session is.  ENDED: its namespace was seen to be gone."""
 

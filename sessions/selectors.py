@@ -12,7 +12,7 @@ from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Cluster
 from reservations import lifecycle
 from reservations import selectors as reservations
-from sessions.models import SessionState, WorkspaceSession
+from sessions.models import SessionState, WorkspaceSession, WorkspaceSessionQuerySet
 from sessions.spec import Proxy, SessionSpec
 
 TERMINAL = [state.value for state in lifecycle.TERMINAL]
@@ -26,7 +26,7 @@ def sessions_visible_to(user: User, *, now: datetime) -> QuerySet[WorkspaceSessi
     )
 
 
-def due_to_stop(cluster: Cluster, *, now: datetime) -> QuerySet[WorkspaceSession]:
+def due_to_stop(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
     """Return the sessions that should be gone and were not yet seen to be."""
     return _not_ended(cluster).filter(
         Q(reservation__ends_at__lte=now)
@@ -35,7 +35,7 @@ def due_to_stop(cluster: Cluster, *, now: datetime) -> QuerySet[WorkspaceSession
     )
 
 
-def meant_to_run(cluster: Cluster, *, now: datetime) -> QuerySet[WorkspaceSession]:
+def meant_to_run(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
     """Return the sessions that should be up: their window is open, nobody ended them."""
     return _not_ended(cluster).filter(
         state__in=[SessionState.PROVISIONING.value, SessionState.READY.value],
@@ -65,6 +65,7 @@ def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str])
     reservation = session.reservation
     slots = inventory.slots_per_unit(reservation.node, reservation.resource_name)
     return SessionSpec(
+        installation=settings.INSTALLATION,
         public_id=session.public_id,
         namespace=session.namespace,
         reservation_id=reservation.public_id,
@@ -85,7 +86,7 @@ def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str])
     )
 
 
-def _not_ended(cluster: Cluster) -> QuerySet[WorkspaceSession]:
+def _not_ended(cluster: Cluster) -> WorkspaceSessionQuerySet:
     return (
         WorkspaceSession.objects.not_ended()
         .filter(reservation__pool__cluster=cluster)

@@ -84,14 +84,15 @@ def record_waiting(*, session: WorkspaceSession, reason: str, now: datetime) -> 
         give_up(session=session, reason=f"not ready after 20 minutes: {reason}", now=now)
 
 
-def record_failure(*, session: WorkspaceSession, error: str, now: datetime) -> None:
+def record_failure(*, session: WorkspaceSession, error: str, is_final: bool, now: datetime) -> None:
     """Put the session off, twice as long each time; after `MAX_FAILURES` in a row give up.
 
-    A session that is being stopped is never given up: its namespace has to go.
+    With ``is_final`` trying again is useless: give up at once.  A session that is being stopped
+    is never given up: its namespace has to go.
     """
     failures = session.failures + 1
     stopping = session.state == SessionState.STOPPING.value
-    if failures >= MAX_FAILURES and not stopping:
+    if (is_final or failures >= MAX_FAILURES) and not stopping:
         give_up(session=session, reason=error, now=now)
         return
     wait = min(FIRST_RETRY_AFTER * 2 ** min(failures - 1, 10), LONGEST_RETRY_AFTER)

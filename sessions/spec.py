@@ -29,9 +29,11 @@ class SessionSpec:
 
     CPU is in thousandths of a core, memory in MiB, storage in GiB.  ``gpu_slots`` is what the
     quota allows of ``gpu_resource``: units times the slots of one device.  ``other_gpu_resources``
-    are the fleet's remaining types, forbidden to this session.
+    are the fleet's remaining types, forbidden to this session.  ``installation`` tells our objects
+    from those of another GPUaaS on the same cluster.
     """
 
+    installation: str
     public_id: uuid.UUID
     namespace: str
     reservation_id: uuid.UUID

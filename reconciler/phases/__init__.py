@@ -1,0 +1,5 @@
+"""The concerns of a cycle: which items each is about, and what to do with one of them.
+
+A phase is a module with ``due(cluster, now)``, the items that want attention, and
+``act(item, world, now)``, what to do with one.
+"""

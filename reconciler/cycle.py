@@ -1,0 +1,178 @@
+"""One pass over one cluster: look, run the phases in order, look again while something moves.
+
+Level-triggered: nothing is remembered from one pass to the next.  One item that fails is put off
+and the pass goes on.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from django.conf import settings
+from django.db import transaction
+
+from gpuaas.core import errors, locks
+from gpuaas.inventory.models import Cluster
+from reconciler import cluster as port
+from reconciler import connections, observe
+from reconciler.phases import opening, repair, start, stop, upkeep
+from reconciler.provision import Outcome, Waiting
+from reconciler.world import World
+from sessions import services as sessions
+from sessions.models import WorkspaceSession
+
+logger = logging.getLogger(__name__)
+
+# A pass that waits for the cluster looks again after a pause, as long as something moves, and is
+# over before the next tick comes.
+PAUSE_SECONDS: Final = 1.0
+PATIENCE: Final = timedelta(seconds=6)
+LONGEST_PASS: Final = timedelta(seconds=24)
+
+
+class Phase(Protocol):
+    """One concern of the pass; `reconciler.phases` says more."""
+
+    def due(self, cluster: Cluster, now: datetime) -> Iterable[Any]: ...
+
+    def act(self, item: Any, world: World, now: datetime) -> Outcome: ...
+
+
+# Stop before start, so that back-to-back bookings hand over; repair before start, so that what
+# people already use comes first.
+PHASES: Final[tuple[tuple[str, Phase], ...]] = (
+    ("stop", stop),
+    ("repair", repair),
+    ("open", opening),
+    ("start", start),
+    ("upkeep", upkeep),
+)
+
+
+@dataclass(slots=True)
+class Report:
+    """What one pass did; nothing in it is needed next time."""
+
+    cluster: str
+    changes: list[str] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
+    put_off: dict[str, str] = field(default_factory=dict)
+    api_calls: dict[str, int] = field(default_factory=dict)
+    looks: int = 0
+    skipped: str = ""
+
+
+def run_on_each_cluster(*, clock: Callable[[], datetime], dry_run: bool = False) -> list[Report]:
+    """Run one pass over every enabled cluster and return the reports."""
+    return connections.on_each_cluster(
+        lambda cluster, kube: run(
+            cluster=cluster,
+            kube=kube,
+            installation=settings.INSTALLATION,
+            clock=clock,
+            dry_run=dry_run,
+        ),
+        unreached=lambda name, error: Report(name, put_off={name: error}),
+    )
+
+
+def run(
+    *,
+    cluster: Cluster,
+    kube: port.Cluster,
+    installation: str,
+    clock: Callable[[], datetime],
+    dry_run: bool = False,
+    pause: Callable[[float], None] = time.sleep,
+) -> Report:
+    """Bring ``cluster`` to what the database says, as far as it goes in one pass.
+
+    Only one pass per cluster runs at a time; a second one is skipped and says so.  A dry run
+    looks once, sends nothing and takes back the rows it wrote.
+
+    Raises:
+        ClusterError: the cluster could not be observed; nothing was done.
+    """
+    report = Report(cluster.name)
+    calls_before = Counter(kube.calls)
+    with locks.held_alone(locks.LockSpace.RECONCILE_CYCLE, cluster.pk) as alone:
+        if not alone:
+            report.skipped = "another pass over this cluster is running"
+            return report
+        began_at = moved_at = clock()
+        while True:
+            seen_before = dict(report.waiting)
+            world = World(kube, observe.look(kube, installation=installation), dry_run=dry_run)
+            with transaction.atomic() if dry_run else nullcontext():
+                _act_on_all(cluster, world, now=clock(), report=report)
+                if dry_run:
+                    transaction.set_rollback(True)
+            now = clock()
+            if world.changes or report.waiting != seen_before:
+                moved_at = now
+            if dry_run or not report.waiting:
+                break
+            if now - moved_at > PATIENCE or now - began_at > LONGEST_PASS:
+                break
+            pause(PAUSE_SECONDS)
+    report.api_calls = dict(Counter(kube.calls) - calls_before)
+    return report
+
+
+def _act_on_all(cluster: Cluster, world: World, *, now: datetime, report: Report) -> None:
+    """Run every phase on what it finds due, in one look's light."""
+    report.looks += 1
+    report.waiting.clear()
+    for name, phase in PHASES:
+        for item in phase.due(cluster, now):
+            _act(name, phase, item, world=world, now=now, report=report)
+    report.changes.extend(world.changes)
+
+
+def _act(
+    name: str,
+    phase: Phase,
+    item: Any,
+    *,
+    world: World,
+    now: datetime,
+    report: Report,
+) -> None:
+    session = item[0] if isinstance(item, tuple) else item
+    label = f"{name}:{session}"
+    try:
+        outcome = phase.act(item, world, now)
+    except errors.DomainError as error:  # somebody moved it between our read and our write
+        logger.info("item moved meanwhile", extra={"item": label, "error": str(error)})
+    except port.ClusterError as error:  # anticipated: the cluster's fault, not ours
+        logger.warning("item put off", extra={"item": label}, exc_info=error)
+        report.put_off[label] = str(error)
+        _note_failure(session, error, now=now)
+    except Exception as error:
+        logger.exception("item crashed", extra={"item": label})
+        report.put_off[label] = repr(error)
+        _note_failure(session, error, now=now)
+    else:
+        report.put_off.pop(label, None)
+        if isinstance(outcome, Waiting):
+            report.waiting[label] = outcome.reason
+
+
+def _note_failure(item: object, error: Exception, *, now: datetime) -> None:
+    """Put a session off, or give it up where the cluster will never do what it needs."""
+    if not isinstance(item, WorkspaceSession):
+        return
+    try:
+        sessions.record_failure(
+            session=item,
+            error=str(error) or type(error).__name__,
+            is_final=isinstance(error, port.ClusterRefused),
+            now=now,
+        )
+    except errors.DomainError as moved:
+        logger.info("item moved meanwhile", extra={"item": str(item), "error": str(moved)})

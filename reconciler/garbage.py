@@ -1,0 +1,90 @@
+"""What is in the cluster and not in the database: removed, and what is stuck, reported.
+
+Never on absence alone: only what carries our labels, only after a complete listing, only when the
+database, asked again, still knows no session for it, and only the very object that was seen.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+
+from reconciler import cluster as port
+from reconciler import connections, observe
+from reconciler.cluster import Manifest, is_terminating, ref_to
+from reconciler.world import World
+from sessions import selectors
+
+STUCK_AFTER: Final = timedelta(minutes=10)
+
+
+@dataclass(slots=True)
+class Report:
+    """What one collection removed, and what it only tells of."""
+
+    cluster: str
+    removed: list[str] = field(default_factory=list)
+    stuck: dict[str, str] = field(default_factory=dict)
+    put_off: dict[str, str] = field(default_factory=dict)
+    api_calls: dict[str, int] = field(default_factory=dict)
+
+
+def collect_on_each_cluster(
+    *, clock: Callable[[], datetime], dry_run: bool = False
+) -> list[Report]:
+    """Collect on every enabled cluster and return the reports."""
+    return connections.on_each_cluster(
+        lambda cluster, kube: collect(
+            cluster_name=cluster.name,
+            kube=kube,
+            installation=settings.INSTALLATION,
+            now=clock(),
+            dry_run=dry_run,
+        ),
+        unreached=lambda name, error: Report(name, put_off={name: error}),
+    )
+
+
+def collect(
+    *,
+    cluster_name: str,
+    kube: port.Cluster,
+    installation: str,
+    now: datetime,
+    dry_run: bool = False,
+) -> Report:
+    """Delete the namespaces of ours that no session owns; report those stuck in Terminating.
+
+    Raises:
+        ClusterError: the cluster could not be observed; nothing was done.
+    """
+    report = Report(cluster_name)
+    calls_before = Counter(kube.calls)
+    world = World(kube, observe.look(kube, installation=installation), dry_run=dry_run)
+    for namespace in world.picture.namespaces():
+        name = namespace["metadata"]["name"]
+        if is_terminating(namespace):
+            _report_if_stuck(namespace, now=now, report=report)
+        elif not selectors.has_namespace(name):
+            try:
+                world.delete(ref_to(namespace), uid=namespace["metadata"]["uid"])
+                report.removed.append(name)
+            except port.ClusterError as error:
+                report.put_off[name] = str(error)
+    report.api_calls = dict(Counter(kube.calls) - calls_before)
+    return report
+
+
+def _report_if_stuck(namespace: Manifest, *, now: datetime, report: Report) -> None:
+    asked_at = datetime.fromisoformat(namespace["metadata"]["deletionTimestamp"])
+    if now - asked_at < STUCK_AFTER:
+        return
+    reasons = [
+        f"{condition['type']}: {condition.get('message', '')}"
+        for condition in namespace.get("status", {}).get("conditions", [])
+        if condition["status"] == "True"
+    ]
+    report.stuck[namespace["metadata"]["name"]] = "; ".join(reasons) or "no reason given"

@@ -1,0 +1,29 @@
+"""The namespace: where a session's blast radius ends."""
+
+from reconciler import naming
+from reconciler.cluster import Manifest
+from sessions.spec import SessionSpec
+
+
+def build(spec: SessionSpec) -> Manifest:
+    """Return the namespace, with what guards inside the cluster need to know of the booking."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": spec.namespace,
+            "labels": {
+                **naming.labels(spec),
+                "pod-security.kubernetes.io/enforce": "restricted",
+                "pod-security.kubernetes.io/warn": "restricted",
+                # OpenShift would otherwise write labels of its own over ours.
+                "security.openshift.io/scc.podSecurityLabelSync": "false",
+            },
+            "annotations": {
+                naming.ENDS_AT_ANNOTATION: spec.ends_at.isoformat(),
+                naming.OWNER_ANNOTATION: spec.owner,
+                # Keeps the tenant's own pods on the booked node, where the cluster is OpenShift.
+                "openshift.io/node-selector": f"kubernetes.io/hostname={spec.node}",
+            },
+        },
+    }

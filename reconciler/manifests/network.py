@@ -1,0 +1,81 @@
+"""Who may talk to a session, and to whom it may talk: nobody, but for what stands here."""
+
+from typing import Any, Final
+
+from reconciler import naming
+from reconciler.cluster import Manifest
+from sessions.spec import SessionSpec
+
+EVERY_POD: Final[dict[str, Any]] = {}
+DNS_PORTS: Final = (53, 5353)  # 5353 is where OpenShift's DNS pods listen
+DNS_NAMESPACES: Final = ("kube-system", "openshift-dns")
+ROUTER_NAMESPACE_LABELS: Final = {"network.openshift.io/policy-group": "ingress"}
+WORKSPACE_PORT: Final = 8080
+
+
+def build(spec: SessionSpec) -> tuple[Manifest, ...]:
+    """Return the policies, the one that denies everything first."""
+    return (
+        _policy(spec, "gpuaas-deny-all", {"policyTypes": ["Ingress", "Egress"]}),
+        _policy(
+            spec,
+            "gpuaas-allow-inside",
+            {
+                "policyTypes": ["Ingress", "Egress"],
+                "ingress": [{"from": [{"podSelector": EVERY_POD}]}],
+                "egress": [{"to": [{"podSelector": EVERY_POD}]}],
+            },
+        ),
+        _policy(
+            spec,
+            "gpuaas-allow-dns",
+            {
+                "policyTypes": ["Egress"],
+                "egress": [
+                    {
+                        "to": [
+                            {
+                                "namespaceSelector": {
+                                    "matchExpressions": [
+                                        {
+                                            "key": "kubernetes.io/metadata.name",
+                                            "operator": "In",
+                                            "values": list(DNS_NAMESPACES),
+                                        }
+                                    ]
+                                }
+                            }
+                        ],
+                        "ports": [
+                            {"port": port, "protocol": protocol}
+                            for port in DNS_PORTS
+                            for protocol in ("UDP", "TCP")
+                        ],
+                    }
+                ],
+            },
+        ),
+        _policy(
+            spec,
+            "gpuaas-allow-router",
+            {
+                "podSelector": {"matchLabels": {naming.COMPONENT_LABEL: naming.WORKSPACE}},
+                "policyTypes": ["Ingress"],
+                "ingress": [
+                    {
+                        "from": [{"namespaceSelector": {"matchLabels": ROUTER_NAMESPACE_LABELS}}],
+                        "ports": [{"port": WORKSPACE_PORT, "protocol": "TCP"}],
+                    }
+                ],
+            },
+        ),
+    )
+
+
+def _policy(spec: SessionSpec, name: str, rules: dict[str, Any]) -> Manifest:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": naming.metadata(spec, name),
+        "spec": {"podSelector": EVERY_POD, **rules},
+    }

@@ -1,0 +1,143 @@
+"""The workspace: one pod, its account, its Service and what it is told about the proxy."""
+
+from typing import Any, Final
+
+from reconciler import naming
+from reconciler.cluster import Manifest
+from reconciler.manifests import quantities
+from reconciler.manifests.network import WORKSPACE_PORT
+from sessions.spec import SessionSpec
+
+# The workspace takes half of the session, up to this; the rest is for the user's own containers.
+MOST_CPU_MILLICORES: Final = 8_000
+MOST_MEMORY_MIB: Final = 32 * 1024
+HOME_PATH: Final = "/home/workspace"
+MODEL_CACHE_PATH: Final = "/models"
+
+
+def proxy_config(spec: SessionSpec) -> Manifest:
+    """Return the proxy's addresses as environment variables, in both spellings in use."""
+    proxy = spec.proxy
+    values = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https, "NO_PROXY": proxy.no_proxy}
+    data = {
+        spelling: value
+        for name, value in values.items()
+        if value
+        for spelling in (name, name.lower())
+    }
+    manifest: Manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": naming.metadata(spec, naming.PROXY),
+    }
+    return {**manifest, "data": data} if data else manifest
+
+
+def service_account(spec: SessionSpec) -> Manifest:
+    """Return the account that kubectl in the workspace uses."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": naming.metadata(spec, naming.WORKSPACE),
+    }
+
+
+def service(spec: SessionSpec) -> Manifest:
+    """Return the Service in front of the workspace."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": naming.metadata(spec, naming.WORKSPACE),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": {naming.COMPONENT_LABEL: naming.WORKSPACE},
+            "ports": [
+                {"name": "http", "port": 80, "targetPort": WORKSPACE_PORT, "protocol": "TCP"}
+            ],
+        },
+    }
+
+
+def deployment(spec: SessionSpec) -> Manifest:
+    """Return the workspace's Deployment.
+
+    Recreate: a terminating pod keeps its GPU slot, so a rolling update would wait for ever.  The
+    pod template carries none of our managing labels: its pods are made by controllers that guards
+    on those labels must not stop.
+    """
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": naming.metadata(spec, naming.WORKSPACE),
+        "spec": {
+            "replicas": 1,
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": {naming.COMPONENT_LABEL: naming.WORKSPACE}},
+            "template": {
+                "metadata": {"labels": {naming.COMPONENT_LABEL: naming.WORKSPACE}},
+                "spec": _pod_spec(spec),
+            },
+        },
+    }
+
+
+def _pod_spec(spec: SessionSpec) -> dict[str, Any]:
+    return {
+        "serviceAccountName": naming.WORKSPACE,
+        "affinity": _on_node(spec.node),
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container(spec)],
+        "volumes": [
+            {"name": name, "persistentVolumeClaim": {"claimName": name}}
+            for name in (naming.HOME, naming.MODEL_CACHE)
+        ],
+    }
+
+
+def _container(spec: SessionSpec) -> dict[str, Any]:
+    return {
+        "name": naming.WORKSPACE,
+        "image": spec.workspace_image,
+        "ports": [{"name": "http", "containerPort": WORKSPACE_PORT, "protocol": "TCP"}],
+        "envFrom": [{"configMapRef": {"name": naming.PROXY}}],
+        "env": _environment(spec),
+        "resources": {"requests": _resources(spec), "limits": _resources(spec)},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": naming.HOME, "mountPath": HOME_PATH},
+            {"name": naming.MODEL_CACHE, "mountPath": MODEL_CACHE_PATH},
+        ],
+    }
+
+
+def _environment(spec: SessionSpec) -> list[dict[str, str]]:
+    """Say ``void`` without a slot: CUDA images otherwise ask for every GPU there is."""
+    found = [{"name": "HOME", "value": HOME_PATH}, {"name": "HF_HOME", "value": MODEL_CACHE_PATH}]
+    if spec.workspace_gpu_slots == 0:
+        found.append({"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"})
+    return found
+
+
+def _resources(spec: SessionSpec) -> dict[str, str]:
+    found = {
+        "cpu": quantities.cpu(min(spec.cpu_millicores // 2, MOST_CPU_MILLICORES)),
+        "memory": quantities.memory(min(spec.memory_mib // 2, MOST_MEMORY_MIB)),
+    }
+    if spec.workspace_gpu_slots:
+        found[spec.gpu_resource] = str(spec.workspace_gpu_slots)
+    return found
+
+
+def _on_node(node: str) -> dict[str, Any]:
+    """Require the node that has the booked devices."""
+    field = {"key": "metadata.name", "operator": "In", "values": [node]}
+    return {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{"matchFields": [field]}]
+            }
+        }
+    }

@@ -1,0 +1,54 @@
+"""Names and labels of what we make in a cluster: the only source of both.  Pure."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sessions.spec import SessionSpec
+
+PREFIX: Final = "gpuaas.io"
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+INSTALLATION_LABEL: Final = f"{PREFIX}/installation"
+SESSION_LABEL: Final = f"{PREFIX}/session"
+TEAM_LABEL: Final = f"{PREFIX}/team"
+RESERVATION_LABEL: Final = f"{PREFIX}/reservation"
+COMPONENT_LABEL: Final = f"{PREFIX}/component"
+ENDS_AT_ANNOTATION: Final = f"{PREFIX}/ends-at"
+OWNER_ANNOTATION: Final = f"{PREFIX}/owner"
+
+QUOTA: Final = "gpuaas"
+LIMITS: Final = "gpuaas"
+PROXY: Final = "gpuaas-proxy"
+HOME: Final = "home"
+MODEL_CACHE: Final = "model-cache"
+WORKSPACE: Final = "workspace"
+TENANT_BINDING: Final = "gpuaas-tenant"
+WORKSPACE_BINDING: Final = "gpuaas-workspace"
+
+
+def ours(installation: str) -> dict[str, str]:
+    """Return the labels that select everything this installation made."""
+    return {MANAGED_BY_LABEL: "gpuaas", INSTALLATION_LABEL: installation}
+
+
+def labels(spec: SessionSpec) -> dict[str, str]:
+    """Return the labels of every object we make for a session (not of pods: those are tenants')."""
+    return {
+        **ours(spec.installation),
+        SESSION_LABEL: str(spec.public_id),
+        RESERVATION_LABEL: str(spec.reservation_id),
+        TEAM_LABEL: spec.team,
+    }
+
+
+def metadata(
+    spec: SessionSpec, name: str, *, annotations: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the metadata of one object in the session's namespace."""
+    found: dict[str, Any] = {
+        "name": name,
+        "namespace": spec.namespace,
+        "labels": labels(spec),
+    }
+    if annotations:
+        found["annotations"] = dict(annotations)
+    return found

@@ -1,0 +1,25 @@
+"""Bring up the sessions that are open and not handed over yet."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from gpuaas.inventory.models import Cluster
+from reconciler import provision
+from reconciler.provision import Outcome
+from reconciler.world import World
+from sessions import selectors
+from sessions.models import SessionState, WorkspaceSession
+from sessions.spec import SessionSpec
+
+
+def due(cluster: Cluster, now: datetime) -> Iterable[tuple[WorkspaceSession, SessionSpec]]:
+    """Return the sessions that are being provisioned."""
+    running = selectors.meant_to_run(cluster, now=now).not_put_off(now)
+    opening = list(running.filter(state=SessionState.PROVISIONING.value))
+    return zip(opening, selectors.specs_of(opening, cluster=cluster), strict=True)
+
+
+def act(item: tuple[WorkspaceSession, SessionSpec], world: World, now: datetime) -> Outcome:
+    """Take the next steps towards a workspace that can be handed over."""
+    session, spec = item
+    return provision.converge(session, spec, world, now=now)

@@ -1,0 +1,171 @@
+"""Bring one session up, and keep it so: a fixed list of steps, each safe to repeat.
+
+A step looks at the world, makes what is missing and says whether the next one may run.  No step
+remembers anything.  After a crash, a power cut or a tenant who deleted things, the next cycle
+starts at the first step again, finds the early ones already true, and goes on from the first that
+is not.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from reconciler import naming
+from reconciler.cluster import Manifest, is_terminating
+from reconciler.manifests import access, guardrails, network, storage, workspace
+from reconciler.manifests import namespace as namespaces
+from reconciler.world import World
+from sessions import services
+from sessions.models import WorkspaceSession
+from sessions.spec import SessionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step's part of the desired state is true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing is wrong, but the cluster needs time; look again."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Done | Waiting
+Step: TypeAlias = Callable[[SessionSpec, World], Outcome]
+
+
+def ensure_namespace(spec: SessionSpec, world: World) -> Outcome:
+    """Create the namespace.
+
+    One that is being deleted (by a tenant who may, or by hand) rejects new objects: wait.
+    """
+    found = world.picture.namespace(spec.namespace)
+    if found is not None and is_terminating(found):
+        return Waiting("the namespace is being deleted; it comes back empty when it is gone")
+    world.ensure(namespaces.build(spec))
+    return Done()
+
+
+def ensure_guardrails(spec: SessionSpec, world: World) -> Outcome:
+    """Put the limits in place, and wait until the API counts against them.
+
+    Admission reads a quota's *status*, not its spec.  While ``status.hard`` is not the spec's, or
+    something is not counted yet, nobody may get in.
+    """
+    wanted = guardrails.resource_quota(spec)
+    quota = world.ensure(wanted)
+    world.ensure(guardrails.limit_range(spec))
+    status = quota.get("status", {})
+    hard = wanted["spec"]["hard"]
+    if status.get("hard") != hard or not hard.keys() <= status.get("used", {}).keys():
+        return Waiting("the cluster is starting to count against the quota")
+    return Done()
+
+
+def ensure_network(spec: SessionSpec, world: World) -> Outcome:
+    """Close the namespace to the network, but for what a workspace needs."""
+    for policy in network.build(spec):
+        world.ensure(policy)
+    return Done()
+
+
+def ensure_storage(spec: SessionSpec, world: World) -> Outcome:
+    """Claim the volumes; they are bound when the workspace's pod uses them."""
+    for claim in storage.build(spec):
+        world.ensure(claim)
+    return Done()
+
+
+def ensure_workspace(spec: SessionSpec, world: World) -> Outcome:
+    """Start the workspace and wait until its pod is ready."""
+    world.ensure(workspace.proxy_config(spec))
+    world.ensure(workspace.service_account(spec))
+    world.ensure(workspace.service(spec))
+    deployment = world.ensure(workspace.deployment(spec))
+    if is_available(deployment):
+        return Done()
+    pods = world.kube.find(
+        "v1",
+        "Pod",
+        namespace=spec.namespace,
+        labels={naming.COMPONENT_LABEL: naming.WORKSPACE},
+    )
+    return Waiting(why_not_available(deployment, pods))
+
+
+def ensure_access(spec: SessionSpec, world: World) -> Outcome:
+    """Let the owner in."""
+    for binding in access.build(spec):
+        world.ensure(binding)
+    return Done()
+
+
+# The order is part of the design: nothing that grants access comes before what limits it.
+STEPS: Final[tuple[Step, ...]] = (
+    ensure_namespace,
+    ensure_guardrails,
+    ensure_network,
+    ensure_storage,
+    ensure_workspace,
+    ensure_access,
+)
+
+
+def advance(spec: SessionSpec, world: World, *, steps: tuple[Step, ...] = STEPS) -> Outcome:
+    """Run the steps in order and stop at the first that has to wait."""
+    for step in steps:
+        outcome = step(spec, world)
+        if isinstance(outcome, Waiting):
+            return outcome
+    return Done()
+
+
+def converge(
+    session: WorkspaceSession, spec: SessionSpec, world: World, *, now: datetime
+) -> Outcome:
+    """Advance one session, and write down how far it is."""
+    outcome = advance(spec, world)
+    namespace = world.picture.namespace(session.namespace)
+    if namespace is not None:
+        services.record_namespace(session=session, uid=namespace["metadata"]["uid"])
+    if isinstance(outcome, Waiting):
+        services.record_waiting(session=session, reason=outcome.reason, now=now)
+    else:
+        services.record_ready(session=session, now=now)
+    return outcome
+
+
+def is_available(deployment: Manifest) -> bool:
+    """Return whether the Deployment, as it now is, has a ready pod."""
+    status: Mapping[str, Any] = deployment.get("status", {})
+    current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 1)
+    return bool(current and status.get("availableReplicas", 0) >= 1)
+
+
+def why_not_available(deployment: Manifest, pods: list[Manifest]) -> str:
+    """Return, for people, what the workspace waits for."""
+    for pod in pods:
+        status = pod.get("status", {})
+        for container in status.get("containerStatuses", []):
+            waiting = container.get("state", {}).get("waiting", {})
+            if waiting.get("reason") not in (None, "ContainerCreating"):
+                why = f"{waiting['reason']} {waiting.get('message', '')}"
+                return f"the workspace cannot start: {why.strip()}"
+        unscheduled = _condition(status, "PodScheduled", "False")
+        if unscheduled is not None:
+            return f"no room for the workspace's pod: {unscheduled}"
+    refused = _condition(deployment.get("status", {}), "ReplicaFailure", "True")
+    if refused is not None:
+        return f"the workspace's pod was refused: {refused}"
+    return "the workspace is starting"
+
+
+def _condition(status: Mapping[str, Any], kind: str, value: str) -> str | None:
+    """Return the message of the condition if it has that value."""
+    for condition in status.get("conditions", []):
+        if condition["type"] == kind and condition["status"] == value:
+            return str(condition.get("message", ""))
+    return None

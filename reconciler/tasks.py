@@ -1,0 +1,18 @@
+"""What Celery's beat triggers.  A missed tick loses nothing: the next finds the same."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from reconciler import cycle, garbage
+
+
+@shared_task(name="reconciler.reconcile")
+def reconcile() -> None:
+    """One pass over every cluster."""
+    cycle.run_on_each_cluster(clock=timezone.now)
+
+
+@shared_task(name="reconciler.collect_garbage")
+def collect_garbage() -> None:
+    """One collection on every cluster."""
+    garbage.collect_on_each_cluster(clock=timezone.now)

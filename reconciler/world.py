@@ -1,0 +1,56 @@
+"""A cluster as it was seen, and the one way to change it: only what drifted, each change noted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.cluster import Cluster, Manifest, Ref, ref_to
+from reconciler.observe import Picture
+
+
+@dataclass(slots=True)
+class World:
+    """The picture, the cluster behind it, and the list of changes made since.
+
+    With ``dry_run`` nothing is sent; the changes are noted all the same.
+    """
+
+    kube: Cluster
+    picture: Picture
+    dry_run: bool = False
+    changes: list[str] = field(default_factory=list)
+
+    def ensure(self, manifest: Manifest) -> Manifest:
+        """Return the object with every field of ``manifest`` true; apply only what drifted."""
+        ref = ref_to(manifest)
+        seen = self.picture.get(ref)
+        if seen is not None and not drifted(manifest, seen):
+            return seen
+        self.changes.append(f"apply {ref}")
+        return manifest if self.dry_run else self.kube.apply(manifest)
+
+    def delete(self, ref: Ref, *, uid: str) -> None:
+        """Ask for the deletion of exactly the object that was seen."""
+        self.changes.append(f"delete {ref}")
+        if not self.dry_run:
+            self.kube.delete(ref, uid=uid)
+
+
+def drifted(desired: Any, observed: Any) -> bool:
+    """Return whether some field of ``desired`` is missing from or different in ``observed``.
+
+    What the server and other controllers added is no drift.  Lists are compared whole: an entry
+    more or less, or in another place, is drift.
+    """
+    if isinstance(desired, Mapping):
+        return not isinstance(observed, Mapping) or any(
+            (key not in observed and value not in ({}, [])) or drifted(value, observed.get(key))
+            for key, value in desired.items()
+        )
+    if isinstance(desired, list):
+        return (
+            not isinstance(observed, list)
+            or len(desired) != len(observed)
+            or any(drifted(d, o) for d, o in zip(desired, observed, strict=True))
+        )
+    return bool(desired != observed)
