@@ -63,16 +63,29 @@ def env_list(name: str, default: str = "") -> list[str]:
 
 
 def env_database(name: str) -> dict[str, Any]:
-    """Return Django's database settings from ``postgresql://user:password@host:port/name?option=value``.
+    """Return Django's database settings from the address in ``name``; see `parse_database_url`."""
+    try:
+        return parse_database_url(env_secret(name))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+def parse_database_url(address: str) -> dict[str, Any]:
+    """Return Django's settings for ``postgresql://user:password@host:port/name?option=value``.
 
     PostgreSQL only: advisory locks, ranges and exclusion constraints are the core of the product.
+
+    Raises:
+        ValueError: it is no such address.  The message never quotes it: it has a password in it.
     """
-    url = urlsplit(env_secret(name))
+    url = urlsplit(address)
     if url.scheme not in {"postgresql", "postgres"}:
-        raise ImproperlyConfigured(f"{name} must start with postgresql://, got {url.scheme}://")
+        msg = f"must start with postgresql://, not with {url.scheme}://"
+        raise ValueError(msg)
     database = unquote(url.path.lstrip("/"))
     if not database:
-        raise ImproperlyConfigured(f"{name} names no database")
+        msg = "names no database"
+        raise ValueError(msg)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": database,

@@ -1,0 +1,296 @@
+"""Valid objects, made with plain functions.  A test states only what it is about.
+
+    reservation = make.reservation(units=2)
+
+Names and numbers that a test does not mention must not matter to it.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from psycopg.types.range import TimestamptzRange
+
+from gpuaas.accounts import services as accounts
+from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
+from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory.models import Cluster, Device, DeviceState, Node, Pool
+from reservations import lifecycle, services
+from reservations.capacity import Window
+from reservations.models import DeviceHold, Reservation
+from reservations.services import Wish
+from sessions import spec as sessions_spec
+from sessions.models import SessionState, WorkspaceSession
+from sessions.spec import SessionSpec
+
+NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+GPU: Final = "nvidia.com/gpu"
+SLICE: Final = "nvidia.com/mig-1g.24gb"
+PASSWORD: Final = "correct horse battery staple"  # noqa: S105 -- of people who do not exist
+
+_MEMORY_MIB: Final = {GPU: 97_887, SLICE: 24_064}
+_REPLICAS: Final = {GPU: 4, SLICE: 2}
+_serial = itertools.count(1)
+
+
+def at(hour: float) -> datetime:
+    """Return the instant ``hour`` hours after noon."""
+    return NOON + timedelta(hours=hour)
+
+
+def window(first_hour: float, last_hour: float) -> Window:
+    """Return the window from ``first_hour`` to ``last_hour`` after noon."""
+    return Window(at(first_hour), at(last_hour))
+
+
+# --- people ------------------------------------------------------------------------------------
+
+
+def user(
+    *,
+    teams: Iterable[Team] = (),
+    role: MembershipRole = MembershipRole.MEMBER,
+    organisation_role: OrganisationRole = OrganisationRole.NONE,
+    username: str | None = None,
+    is_active: bool = True,
+) -> User:
+    """Return a person with ``role`` in each of ``teams``."""
+    username = username or f"user-{next(_serial)}"
+    person = accounts.ensure_user(
+        username=username,
+        password=PASSWORD,
+        email=f"{username}@example.com",
+        organisation_role=organisation_role,
+    )
+    if not is_active:
+        User.objects.filter(pk=person.pk).update(is_active=False)
+        person.is_active = False
+    for each in teams:
+        membership(of=each, whose=person, role=role)
+    return person
+
+
+def team(*, slug: str | None = None) -> Team:
+    slug = slug or f"team-{next(_serial)}"
+    return accounts.ensure_team(name=slug.capitalize(), slug=slug)
+
+
+def membership(
+    *,
+    of: Team,
+    whose: User,
+    role: MembershipRole = MembershipRole.MEMBER,
+    expires_at: datetime | None = None,
+) -> Membership:
+    return accounts.add_member(
+        team=of,
+        user=whose,
+        role=role,
+        granted_by=None,
+        now=NOON - timedelta(days=365),
+        expires_at=expires_at,
+    )
+
+
+# --- hardware ----------------------------------------------------------------------------------
+
+
+def cluster(*, name: str | None = None) -> Cluster:
+    name = name or f"cluster-{next(_serial)}"
+    return Cluster.objects.create(
+        name=name,
+        display_name=name.capitalize(),
+        workspace_url_template="https://{namespace}.apps.example.com/",
+    )
+
+
+def pool(
+    *,
+    devices: Mapping[str, int] | None = None,
+    of: Cluster | None = None,
+    nodes: int = 1,
+    slug: str | None = None,
+) -> Pool:
+    """Return a pool of ``nodes`` alike nodes, each with ``devices`` (four slices, one GPU)."""
+    slug = slug or f"pool-{next(_serial)}"
+    made = Pool.objects.create(cluster=of or cluster(), name=slug.capitalize(), slug=slug)
+    for _ in range(nodes):
+        node(of=made, devices=devices)
+    return made
+
+
+def node(
+    *,
+    of: Pool | None = None,
+    devices: Mapping[str, int] | None = None,
+    cpu_millicores: int = 127_000,
+    memory_mib: int = 754 * 1024,
+    storage_gib: int = 25_000,
+    is_schedulable: bool = True,
+) -> Node:
+    of = of or pool(nodes=0)
+    made = Node.objects.create(
+        cluster=of.cluster,
+        pool=of,
+        name=f"node-{next(_serial)}",
+        cpu_millicores=cpu_millicores,
+        memory_mib=memory_mib,
+        storage_gib=storage_gib,
+        is_schedulable=is_schedulable,
+    )
+    for resource_name, count in ({SLICE: 4, GPU: 1} if devices is None else devices).items():
+        for ordinal in range(count):
+            device(of=made, resource_name=resource_name, ordinal=ordinal)
+    return made
+
+
+def device(
+    *,
+    of: Node,
+    resource_name: str = SLICE,
+    ordinal: int = 0,
+    state: DeviceState = DeviceState.IN_SERVICE,
+) -> Device:
+    return Device.objects.create(
+        node=of,
+        resource_name=resource_name,
+        ordinal=ordinal,
+        product="NVIDIA-RTX-PRO-6000",
+        memory_mib=_MEMORY_MIB.get(resource_name, 16_384),
+        replicas=_REPLICAS.get(resource_name, 1),
+        state=state,
+    )
+
+
+# --- bookings ----------------------------------------------------------------------------------
+
+
+def wish(
+    *,
+    units: int = 1,
+    at: Window | None = None,
+    resource_name: str = SLICE,
+    cpu_millicores: int = 4_000,
+    memory_mib: int = 16 * 1024,
+    storage_gib: int = 600,
+    mode: AllocationMode = AllocationMode.INTERACTIVE,
+) -> Wish:
+    return Wish(
+        resource_name=resource_name,
+        units=units,
+        window=at or window(1, 5),
+        mode=mode,
+        cpu_millicores=cpu_millicores,
+        memory_mib=memory_mib,
+        storage_gib=storage_gib,
+    )
+
+
+def admitted(
+    *,
+    of: Pool | None = None,
+    by: Team | None = None,
+    wish: Wish,
+    now: datetime = NOON,
+) -> Reservation:
+    """Return a reservation that went through the real admission."""
+    by = by or team()
+    return services.admit(
+        pool=of or pool(), team=by, requested_by=user(teams=(by,)), wish=wish, now=now
+    )
+
+
+def reservation(  # noqa: PLR0913 -- a booking has that many sides; each has a default
+    *,
+    of: Pool | None = None,
+    by: Team | None = None,
+    requested_by: User | None = None,
+    at: Window | None = None,
+    units: int = 1,
+    resource_name: str = SLICE,
+    state: lifecycle.State = lifecycle.State.APPROVED,
+    mode: AllocationMode = AllocationMode.INTERACTIVE,
+    devices: Iterable[Device] | None = None,
+) -> Reservation:
+    """Return a reservation in any state at any time, past admission.
+
+    While it is live it holds ``devices``, or else the first free ones of the pool's first node.
+    """
+    of, by, at = of or pool(), by or team(), at or window(1, 5)
+    on = Node.objects.filter(pool=of).earliest("pk")
+    made = Reservation.objects.create(
+        pool=of,
+        node=on,
+        team=by,
+        requested_by=requested_by or user(teams=(by,)),
+        resource_name=resource_name,
+        units=units,
+        mode=mode.value,
+        cpu_millicores=4_000,
+        memory_mib=16 * 1024,
+        storage_gib=600,
+        starts_at=at.starts_at,
+        ends_at=at.ends_at,
+        state=state.value,
+        state_changed_at=NOON,
+        created_at=NOON,
+    )
+    if state in lifecycle.HOLDS_CAPACITY:
+        during = TimestamptzRange(at.starts_at, at.ends_at, "[)")
+        if devices is None:
+            taken = DeviceHold.objects.filter(during__overlap=during).values("device")
+            free = Device.objects.filter(node=on, resource_name=resource_name).exclude(pk__in=taken)
+            devices = free[:units]
+        for held in devices:
+            DeviceHold.objects.create(reservation=made, device=held, during=during)
+    return made
+
+
+# --- sessions ----------------------------------------------------------------------------------
+
+
+def session(
+    *, of: Reservation | None = None, state: SessionState = SessionState.PROVISIONING
+) -> WorkspaceSession:
+    """Return a session in any state, of an active reservation unless told otherwise."""
+    of = of or reservation(at=window(0, 4), state=lifecycle.State.ACTIVE)
+    public_id = UUID(int=next(_serial))
+    return WorkspaceSession.objects.create(
+        public_id=public_id,
+        reservation=of,
+        namespace=f"s-{public_id.int:016x}",
+        state=state.value,
+        opened_at=NOON,
+    )
+
+
+def spec(
+    *,
+    number: int = 1,
+    mode: AllocationMode = AllocationMode.INTERACTIVE,
+    gpu_resource: str = SLICE,
+    gpu_slots: int = 2,
+    storage_gib: int = 600,
+) -> SessionSpec:
+    """Return the desired state of session ``number``; needs no database."""
+    public_id = UUID(f"{number:08x}-0000-4000-8000-000000000001")
+    return SessionSpec(
+        public_id=public_id,
+        namespace=sessions_spec.namespace_name(public_id),
+        reservation_id=UUID(f"{number:08x}-0000-4000-8000-000000000002"),
+        team="vision",
+        owner="ada",
+        mode=mode,
+        gpu_resource=gpu_resource,
+        gpu_slots=gpu_slots,
+        other_gpu_resources=frozenset({GPU, SLICE}) - {gpu_resource},
+        cpu_millicores=16_000,
+        memory_mib=64 * 1024,
+        storage_gib=storage_gib,
+        storage_class="lvms-vg1",
+        node="gpu-node-1",
+        ends_at=at(4),
+        workspace_image="gpuaas/workspace:latest",
+    )
