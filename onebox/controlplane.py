@@ -89,8 +89,11 @@ def unavailable_reason() -> str | None:
 
     None means that the binaries are at hand, or that `start` and `build` can make them.
     """
-    if find_binaries() is not None:
-        return None
+    try:
+        if find_binaries() is not None:
+            return None
+    except building.BuildFailed as problem:
+        return str(problem)
     reason = building.go_unavailable_reason()
     assets = os.environ.get(ASSETS_VARIABLE)
     if reason and assets:

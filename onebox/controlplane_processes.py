@@ -45,7 +45,7 @@ class Processes:
                 if os.getppid() != parent:  # it died before we could say so
                     os._exit(1)
 
-        with self._log(name).open("ab") as log:
+        with self._log(name).open("wb") as log:
             child = subprocess.Popen(
                 command,
                 cwd=working_directory,

@@ -47,6 +47,7 @@ class Kubelet:
         self._client = client.acting_as(f"system:node:{self._name}", "system:nodes")
         self._switch = switches / f"power-off-{self._name}"
         self._addresses = pods.Addresses()
+        self._up_since = pods.timestamp()
 
     async def run(self) -> None:
         """Work while there is power.  What power loss interrupts, the return of power finishes."""
@@ -77,6 +78,7 @@ class Kubelet:
 
     async def _boot(self) -> None:
         """Settle what was running when the power went."""
+        self._up_since = pods.timestamp()
         try:
             for pod in await pods.list_on_node(self._client, self._name):
                 if pods.is_started(pod) and not pods.is_over(pod):
@@ -119,7 +121,7 @@ class Kubelet:
                 "reason": "FakeKubelet",
                 "message": "as ready as a fake can be",
                 "lastHeartbeatTime": now,
-                "lastTransitionTime": now,
+                "lastTransitionTime": self._up_since,
             }
             for kind, status in HEALTHY.items()
         ]
