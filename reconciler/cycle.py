@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 # A pass that waits for the cluster looks again after a pause, as long as something moves, and is
 # over before the next tick comes.
 PAUSE_SECONDS: Final = 1.0
-PATIENCE: Final = timedelta(seconds=6)
+PATIENCE: Final = timedelta(seconds=10)
 LONGEST_PASS: Final = timedelta(seconds=24)
 
 

@@ -44,7 +44,8 @@ def drifted(desired: Any, observed: Any) -> bool:
     """
     if isinstance(desired, Mapping):
         return not isinstance(observed, Mapping) or any(
-            (key not in observed and value not in ({}, [])) or drifted(value, observed.get(key))
+            # The server leaves out what is empty.
+            drifted(value, observed[key]) if key in observed else value not in ({}, [])
             for key, value in desired.items()
         )
     if isinstance(desired, list):
