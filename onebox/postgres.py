@@ -21,6 +21,7 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from onebox import binaries, processes
@@ -37,8 +38,7 @@ _ATTEMPT_PAUSE_SECONDS = 0.3
 _STATUS_LINE = 7  # of postmaster.pid, as pg_ctl reads it
 
 # SIGINT disconnects the clients and writes a checkpoint, SIGQUIT leaves that to crash recovery.
-STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
-_STOP_PATIENCE_SECONDS = 4.0
+STOPPING: Final = ((signal.SIGINT, 2.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 1.0))
 
 _SETTINGS = {
     "max_connections": "100",
@@ -98,9 +98,7 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop the server; a server that was not `durable` leaves nothing behind."""
-        processes.stop_child(
-            self.process, signals=STOP_SIGNALS, patience_seconds=_STOP_PATIENCE_SECONDS
-        )
+        processes.stop_child(self.process, escalation=STOPPING)
         if self._discard:
             _remove_data(self._discard)
 
@@ -244,12 +242,7 @@ def _stop_left_over(layout: _Layout) -> None:
 def _stop_pid(data: Path) -> None:
     lines = _postmaster_lines(data)
     if lines and lines[0].isdigit():
-        processes.stop_left_over(
-            int(lines[0]),
-            mentioning=str(data.resolve()),
-            signals=STOP_SIGNALS,
-            patience_seconds=_STOP_PATIENCE_SECONDS,
-        )
+        processes.stop_left_over(int(lines[0]), mentioning=str(data.resolve()), escalation=STOPPING)
 
 
 def _postmaster_lines(data: Path) -> list[str]:
@@ -279,7 +272,7 @@ def _launch(
         )
         if _wait_until_ready(layout, process):
             return process, listen_at
-        processes.stop_child(process, signals=(signal.SIGKILL,), patience_seconds=1)
+        processes.stop_child(process, escalation=((signal.SIGKILL, 1.0),))
         time.sleep(_ATTEMPT_PAUSE_SECONDS)
     raise CannotStart(f"PostgreSQL does not start: {processes.last_lines(layout.log)}")
 

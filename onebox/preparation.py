@@ -57,9 +57,7 @@ def run(folder: State, told: Mapping[str, str], wanted: str) -> None:
         try:
             status = child.wait()
         finally:
-            processes.stop_child(
-                child, signals=(signal.SIGTERM, signal.SIGKILL), patience_seconds=2
-            )
+            processes.stop_child(child)
     if status:
         raise CannotStart(f"{processes.last_lines(log, count=1)}; the rest is in {log}")
     state.write_private(folder.prepared, state.as_json({"fingerprint": wanted}))

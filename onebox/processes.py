@@ -16,8 +16,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeAlias
 
 LOOPBACK = "127.0.0.1"
+
+# How a process is made to end: a signal, the seconds it is given, then the next signal.
+Escalation: TypeAlias = Sequence[tuple[signal.Signals, float]]
+POLITELY: Final[Escalation] = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.02
 
@@ -115,33 +120,22 @@ def birth(pid: int) -> str:
     return "" if state.startswith("Z") else started.strip()
 
 
-def stop_left_over(
-    pid: int, *, mentioning: str, signals: Sequence[signal.Signals], patience_seconds: float
-) -> bool:
-    """Stop a process that is not our child; True if there was one.
-
-    Each signal is given `patience_seconds` before the next one follows.
-    """
+def stop_left_over(pid: int, *, mentioning: str, escalation: Escalation) -> None:
+    """Stop a process that is not our child, if it still is the one that is meant."""
     if not runs(pid, mentioning=mentioning):
-        return False
-    for signal_number in signals:
+        return
+    for signal_number, patience_seconds in escalation:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal_number)
         if wait_until(
             lambda: not runs(pid, mentioning=mentioning), timeout_seconds=patience_seconds
         ):
-            break
-    return True
+            return
 
 
-def stop_child(
-    child: "subprocess.Popen[bytes]",
-    *,
-    signals: Sequence[signal.Signals],
-    patience_seconds: float,
-) -> None:
-    """Stop our child and reap it, each signal followed by the next after `patience_seconds`."""
-    for signal_number in signals:
+def stop_child(child: "subprocess.Popen[bytes]", *, escalation: Escalation = POLITELY) -> None:
+    """Stop our child and reap it."""
+    for signal_number, patience_seconds in escalation:
         if child.poll() is not None:
             return
         child.send_signal(signal_number)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from onebox import environment, postgres, processes, valkey
-from onebox.processes import LOOPBACK
+from onebox.processes import LOOPBACK, Escalation
 from onebox.state import ROOT, State
 from onebox.supervisor import Process, Program
 
@@ -17,8 +17,10 @@ CONTROLPLANE: Final = "controlplane"
 
 # What ends first has the highest number: nobody loses a server that it still needs.
 _POSTGRES, _BROKER, _CLUSTER, _WEB, _WORKERS, _BEAT = range(1, 7)
+# Ten seconds are enough for all of them, even if one does not listen.
+_STOPPING: Final = ((signal.SIGTERM, 1.0), (signal.SIGKILL, 1.0))
 # SIGTERM lets a worker finish its task, SIGQUIT drops it: the queue delivers it again.
-_WORKER_SIGNALS: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL)
+_WORKER_STOPPING: Final = ((signal.SIGTERM, 3.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 1.0))
 _CELERY: Final = ("-m", "celery", "--app", "gpuaas")
 # What two workers of one machine have to tell each other takes a second at every start.
 _WORKER_OPTIONS: Final = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
@@ -37,8 +39,7 @@ class Product:
         arguments: Sequence[str | Path],
         *,
         tier: int,
-        patience_seconds: float = 1.0,
-        signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGKILL),
+        stopping: Escalation = _STOPPING,
     ) -> Program:
         def start() -> "Process[bytes]":
             return processes.spawn(
@@ -49,7 +50,7 @@ class Product:
                 on_parent_death=signal.SIGTERM,
             )
 
-        return Program(name, start, tier, patience_seconds, signals)
+        return Program(name, start, tier, stopping)
 
     def web(self, port: int) -> Program:
         # Preloaded: Django is imported once, for both workers.
@@ -65,13 +66,7 @@ class Product:
             *(*_CELERY, "worker", "--queues", queue, "--concurrency", str(concurrency)),
             *("--hostname", f"{queue}@%h", *_WORKER_OPTIONS),
         )
-        return self._program(
-            f"worker-{queue}",
-            arguments,
-            tier=_WORKERS,
-            patience_seconds=1.5,
-            signals=_WORKER_SIGNALS,
-        )
+        return self._program(f"worker-{queue}", arguments, tier=_WORKERS, stopping=_WORKER_STOPPING)
 
     def beat(self) -> Program:
         # No pid file: the one a killed beat leaves behind would keep the next from starting.
@@ -97,7 +92,7 @@ def cluster(state: State, kind: str) -> Program:
             on_parent_death=signal.SIGTERM,
         )
 
-    return Program("cluster", start, _CLUSTER, patience_seconds=1.0)
+    return Program("cluster", start, _CLUSTER, _STOPPING)
 
 
 class Servers:
@@ -116,7 +111,7 @@ class Servers:
             self._database_port = self.database.port
             return self.database.process
 
-        return Program("postgres", start, _POSTGRES, 1.0, postgres.STOP_SIGNALS)
+        return Program("postgres", start, _POSTGRES, postgres.STOPPING)
 
     def broker_program(self) -> Program:
         def start() -> "Process[bytes]":
@@ -124,4 +119,4 @@ class Servers:
             self._broker_port = self.broker.port
             return self.broker.process
 
-        return Program("valkey", start, _BROKER, 1.0)
+        return Program("valkey", start, _BROKER, _STOPPING)

@@ -128,7 +128,8 @@ class _Start:
             product.worker("default", concurrency=2),
             product.beat(),
         )
-        with self._terminal.step("portal, workers, beat"):
+        with self._terminal.step("portal, workers, beat") as step:
+            step.detail = f"port {port}"
             for program in programs:
                 self._supervisor.start(program, now=time.monotonic())
             self._wait("the portal", lambda: answers(port), _READY_TIMEOUT_SECONDS)

@@ -12,6 +12,7 @@ from typing import Final
 
 from onebox import processes, state
 from onebox.errors import CannotStart
+from onebox.processes import Escalation
 from onebox.state import write_private
 
 FIRST_PAUSE_SECONDS: Final = 0.5
@@ -33,8 +34,7 @@ class Program:
     name: str
     start: Callable[[], "Process[bytes]"]
     tier: int
-    patience_seconds: float
-    signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGKILL)
+    stopping: Escalation = processes.POLITELY
 
 
 @dataclass(slots=True)
@@ -145,12 +145,11 @@ def stop_left_overs(record: Path) -> list[str]:
 
 
 def _stop_together(charges: Sequence[_Charge]) -> None:
-    rounds = max(len(charge.program.signals) for charge in charges)
-    patience_seconds = max(charge.program.patience_seconds for charge in charges)
-    for number in range(rounds):
+    # A tier is of one kind: the first one's way of stopping is everyone's.
+    for signal_number, patience_seconds in charges[0].program.stopping:
         living = [charge for charge in charges if charge.process.poll() is None]
         for charge in living:
-            _send(charge, charge.program.signals[min(number, len(charge.program.signals) - 1)])
+            _send(charge, signal_number)
         deadline = time.monotonic() + patience_seconds
         for charge in living:
             with contextlib.suppress(subprocess.TimeoutExpired):

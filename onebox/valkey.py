@@ -26,8 +26,6 @@ from onebox.processes import LOOPBACK
 _READY_TIMEOUT_SECONDS = 30
 _ATTEMPTS = 3
 _ATTEMPT_PAUSE_SECONDS = 0.2
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGKILL)
-_STOP_PATIENCE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,7 @@ class Valkey:
 
     def stop(self) -> None:
         """Stop the server after it has written what it holds."""
-        processes.stop_child(
-            self.process, signals=_STOP_SIGNALS, patience_seconds=_STOP_PATIENCE_SECONDS
-        )
+        processes.stop_child(self.process)
 
 
 def start(directory: Path, *, durable: bool = True, port: int | None = None) -> Valkey:
@@ -68,7 +64,7 @@ def start(directory: Path, *, durable: bool = True, port: int | None = None) -> 
         process = _launch(directory, program=program, port=listen_at, durable=durable)
         if _wait_until_ready(process, port=listen_at, password=password):
             return Valkey(url=f"redis://:{password}@{LOOPBACK}:{listen_at}/0", process=process)
-        processes.stop_child(process, signals=(signal.SIGKILL,), patience_seconds=1)
+        processes.stop_child(process, escalation=((signal.SIGKILL, 1.0),))
         time.sleep(_ATTEMPT_PAUSE_SECONDS)
     raise CannotStart(f"Valkey does not start: {processes.last_lines(directory / 'server.log')}")
 
@@ -128,8 +124,7 @@ def _stop_left_over(directory: Path) -> None:
         processes.stop_left_over(
             int(pid_file.read_text()),
             mentioning=str(directory),
-            signals=_STOP_SIGNALS,
-            patience_seconds=_STOP_PATIENCE_SECONDS,
+            escalation=processes.POLITELY,
         )
     pid_file.unlink(missing_ok=True)
 
