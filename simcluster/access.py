@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from simcluster import errors
+from simcluster import certificates, errors
 from simcluster.objects import Object, kinds, name_of, namespace_of, uid_of
 from simcluster.rules import rbac
 from simcluster.rules.rbac import Request, Rule, User
@@ -23,8 +23,14 @@ DEFAULT_TOKEN_SECONDS: Final = 3600
 
 
 def new_secrets() -> dict[str, str]:
-    """Return fresh secrets for a cluster: the administrator's token and the key of all others."""
-    return {"admin": random.token_urlsafe(32), "key": random.token_urlsafe(32)}
+    """Return fresh secrets: the administrator's token, the key of all others, a certificate."""
+    certificate, key = certificates.self_signed()
+    return {
+        "admin": random.token_urlsafe(32),
+        "key": random.token_urlsafe(32),
+        "certificate": certificate,
+        "certificate_key": key,
+    }
 
 
 class Access:
@@ -44,7 +50,7 @@ class Access:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise errors.unauthorized()
-        if hmac.compare_digest(token.strip(), self._secrets["admin"]):
+        if _is_same(token.strip(), self._secrets["admin"]):
             return ADMIN
         return self._service_account(self._verified(token.strip()))
 
@@ -106,7 +112,7 @@ class Access:
 
     def _verified(self, token: str) -> dict[str, Any]:
         body, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(signature, self._signature(body)):
+        if not _is_same(signature, self._signature(body)):
             raise errors.unauthorized()
         claims = _decoded(body.partition(".")[2])
         if datetime.fromtimestamp(claims["exp"], UTC) <= self._clock():
@@ -136,6 +142,10 @@ def _decoded(part: str) -> dict[str, Any]:
     padded = part + "=" * (-len(part) % 4)
     claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(padded))
     return claims
+
+
+def _is_same(token: str, other: str) -> bool:
+    return hmac.compare_digest(token.encode(), other.encode())
 
 
 def _base64(data: bytes) -> str:

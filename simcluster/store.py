@@ -49,6 +49,7 @@ class Store:
             kind: defaultdict(dict) for kind in kinds.KINDS
         }
         self._dependents: dict[str, set[Place]] = defaultdict(set)
+        self._uids: dict[str, Place] = {}
         self._history: deque[Change] = deque(maxlen=HISTORY_LENGTH)
         self._oldest_known = self.version
 
@@ -78,6 +79,17 @@ class Store:
         """Return the objects that name ``uid`` as an owner."""
         found = ((kind, self.get(kind, ns, name)) for kind, ns, name in self._dependents[uid])
         return [(kind, obj) for kind, obj in found if obj is not None]
+
+    def has(self, uid: str) -> bool:
+        """Return whether an object with this UID exists."""
+        return uid in self._uids
+
+    def find(self, uid: str) -> tuple[Kind, Object] | None:
+        """Return the object with this UID and its kind, or None."""
+        if uid not in self._uids:
+            return None
+        kind, namespace, name = self._uids[uid]
+        return kind, self._objects[kind][namespace][name]
 
     def put(self, kind: Kind, obj: Object) -> Object:
         """Store ``obj`` under the next version and return it as stored."""
@@ -117,10 +129,12 @@ class Store:
     def _place(self, kind: Kind, old: Object | None, new: Object | None) -> None:
         if old is not None:
             del self._objects[kind][namespace_of(old)][name_of(old)]
+            self._uids.pop(uid_of(old), None)
             for uid in _owners(old):
                 self._dependents[uid].discard((kind, namespace_of(old), name_of(old)))
         if new is not None:
             self._objects[kind][namespace_of(new)][name_of(new)] = new
+            self._uids[uid_of(new)] = (kind, namespace_of(new), name_of(new))
             for uid in _owners(new):
                 self._dependents[uid].add((kind, namespace_of(new), name_of(new)))
 

@@ -1,0 +1,1 @@
+"""Requests to verbs, errors to answers: the only part that knows HTTP."""
