@@ -42,14 +42,22 @@ class NodeState:
 
     def free(self, resource_name: str, *, within: Window) -> Demand:
         """Return the least that is free of anything at any instant of ``within``."""
-        bookings = [_seen_from(resource_name, each) for each in self.held]
-        capacity = Demand(
+        return minus(self._all_of(resource_name), self._peak(resource_name, within))
+
+    def excess(self, resource_name: str, *, within: Window) -> Demand:
+        """Return by how much the bookings exceed the node at some instant of ``within``."""
+        return minus(self._peak(resource_name, within), self._all_of(resource_name))
+
+    def _all_of(self, resource_name: str) -> Demand:
+        return Demand(
             devices=len(self.devices.get(resource_name, ())),
             cpu_millicores=self.capacity.cpu_millicores,
             memory_mib=self.capacity.memory_mib,
             storage_gib=self.capacity.storage_gib,
         )
-        return minus(capacity, peak(bookings, within=within))
+
+    def _peak(self, resource_name: str, within: Window) -> Demand:
+        return peak((_seen_from(resource_name, each) for each in self.held), within=within)
 
 
 @dataclass(frozen=True, slots=True)

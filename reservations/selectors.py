@@ -5,15 +5,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.inventory import selectors as inventory
-from gpuaas.inventory.models import Cluster, Pool
+from gpuaas.inventory.models import Cluster, Node, Pool
 from gpuaas.inventory.selectors import ResourceType
-from reservations import lifecycle, placement
+from reservations import capacity, lifecycle, placement, policy
 from reservations.capacity import Booking, Demand, Window
 from reservations.models import DeviceHold, Reservation
 
@@ -36,6 +37,16 @@ def reservations_changeable_by(user: User, *, now: datetime) -> QuerySet[Reserva
     if user.is_active and user.is_platform_admin:
         return visible
     return visible.filter(team__in=accounts.teams_bookable_by(user, now=now))
+
+
+def booked_by(user: User, *, now: datetime) -> QuerySet[Reservation]:
+    """Return what ``user`` booked, as far as it is still visible to them."""
+    return reservations_visible_to(user, now=now).filter(requested_by=user)
+
+
+def booked_as(public_id: UUID, *, by: User) -> Reservation | None:
+    """Return the reservation that ``by`` already has under that number, or None."""
+    return Reservation.objects.filter(public_id=public_id, requested_by=by).first()
 
 
 def due_to_start(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
@@ -145,6 +156,40 @@ def _availability(
         free_until=next((at for at, free in free_at.items() if sum(free) < free_now), None),
         more_free_at=next((at for at, free in free_at.items() if sum(free) > free_now), None),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Overbooking:
+    """Bookings of one type on one node that exceed what it has, at some instant from now on."""
+
+    node: str
+    resource_name: str
+    excess: Demand
+
+    def __str__(self) -> str:
+        excess = ", ".join(
+            f"{getattr(self.excess, quantity)} {quantity}"
+            for quantity in capacity.QUANTITIES
+            if getattr(self.excess, quantity)
+        )
+        return f"on {self.node}, bookings of {self.resource_name} exceed the hardware by {excess}"
+
+
+def overbooked(pool: Pool, *, now: datetime) -> list[Overbooking]:
+    """Return where more is booked than there is: hardware that went away under its bookings."""
+    within = Window(now, now + policy.HORIZON + policy.LONGEST)
+    held = _held_by_node(pool, now=now)
+    in_service = {state.node: state for state in node_states(pool, now=now)}
+    names = dict(Node.objects.filter(pk__in=held).values_list("pk", "name"))
+    return [
+        Overbooking(names[node], resource_name, excess)
+        for node, bookings in sorted(held.items())
+        for state in [
+            in_service.get(node, placement.NodeState(node, Demand(), {}, tuple(bookings)))
+        ]
+        for resource_name in sorted({each.resource_name for each in bookings})
+        if (excess := state.excess(resource_name, within=within)) != Demand()
+    ]
 
 
 def _live(cluster: Cluster) -> QuerySet[Reservation]:

@@ -293,4 +293,5 @@ def spec(
         node="gpu-node-1",
         ends_at=at(4),
         workspace_image="gpuaas/workspace:latest",
+        installation="gpuaas",
     )

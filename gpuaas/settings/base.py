@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "guardian",
     "rest_framework",
+    "gpuaas.apps.ProjectConfig",
     "gpuaas.accounts",
     "gpuaas.audit",
     "gpuaas.inventory",

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class ProjectConfig(AppConfig):
+    """The project itself, so that its system checks have a place to be registered from."""
+
+    name = "gpuaas"
+
+    def ready(self) -> None:
+        from gpuaas import checks  # noqa: F401, PLC0415 -- models are ready only now

@@ -1,0 +1,195 @@
+"""Each system check has something to say exactly when something is wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from pytest_django import Settings
+
+from gpuaas import checks
+from gpuaas.inventory.models import Device, DeviceState, Node
+from reservations import lifecycle
+from tests import make
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.django_db
+class TestE001:
+    """A pool's bookings against its hardware."""
+
+    @pytest.fixture(autouse=True)
+    def it_is_noon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("gpuaas.checks.timezone.now", lambda: make.NOON)
+
+    def test_a_full_pool_is_no_problem(self) -> None:
+        make.reservation(units=4)
+
+        assert checks.pools_have_what_is_booked(databases=["default"]) == []
+
+    def test_a_device_retired_under_its_booking(self) -> None:
+        pool = make.pool(slug="lab")
+        make.reservation(of=pool, units=4)
+        Device.objects.filter(resource_name=make.SLICE, ordinal=3).update(state=DeviceState.RETIRED)
+
+        (found,) = checks.pools_have_what_is_booked(databases=["default"])
+
+        assert found.id == "gpuaas.E001"
+        assert "Lab" in found.msg
+        assert "exceed the hardware by 1 devices" in found.msg
+
+    def test_a_node_that_went_away_under_its_booking(self) -> None:
+        pool = make.pool()
+        make.reservation(of=pool)
+        Node.objects.update(is_schedulable=False)
+
+        (found,) = checks.pools_have_what_is_booked(databases=["default"])
+
+        assert "1 devices, 4000 cpu_millicores, 16384 memory_mib, 600 storage_gib" in found.msg
+
+    @pytest.mark.parametrize("state", sorted(lifecycle.TERMINAL))
+    def test_finished_bookings_do_not_count(self, state: lifecycle.State) -> None:
+        pool = make.pool()
+        make.reservation(of=pool, state=state)
+        Node.objects.update(is_schedulable=False)
+
+        assert checks.pools_have_what_is_booked(databases=["default"]) == []
+
+    def test_it_asks_no_database_it_was_not_given(self) -> None:
+        pool = make.pool()
+        make.reservation(of=pool)
+        Node.objects.update(is_schedulable=False)
+
+        assert checks.pools_have_what_is_booked(databases=None) == []
+
+
+def test_e001_is_silent_before_the_first_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_such_table() -> None:
+        raise checks.DatabaseError
+
+    monkeypatch.setattr("gpuaas.checks.inventory.pools", no_such_table)
+
+    assert checks.pools_have_what_is_booked(databases=["default"]) == []
+
+
+def test_e002_wants_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.database_is_postgresql() == []
+
+    monkeypatch.setitem(connections.settings["default"], "ENGINE", "django.db.backends.sqlite3")
+
+    assert [found.id for found in checks.database_is_postgresql()] == ["gpuaas.E002"]
+
+
+def test_e003_wants_the_named_folder(settings: Settings, tmp_path: Path) -> None:
+    for good in ("", str(tmp_path)):
+        settings.KUBECONFIG_DIR = good
+        assert checks.kubeconfigs_are_readable() == []
+
+    settings.KUBECONFIG_DIR = str(tmp_path / "missing")
+
+    assert [found.id for found in checks.kubeconfigs_are_readable()] == ["gpuaas.E003"]
+
+
+@pytest.mark.parametrize(("seconds", "ids"), [(5, []), (4, ["gpuaas.E004"]), (0, ["gpuaas.E004"])])
+def test_e004_wants_time_between_cycles(settings: Settings, seconds: int, ids: list[str]) -> None:
+    settings.RECONCILE_INTERVAL_SECONDS = seconds
+
+    assert [found.id for found in checks.reconcile_interval_is_long_enough()] == ids
+
+
+@pytest.mark.parametrize("name", ["gpuaas", "a", "lab_2.eu-west", "a" * 63])
+def test_e005_accepts_label_values(settings: Settings, name: str) -> None:
+    settings.INSTALLATION = name
+
+    assert checks.installation_is_a_label_value() == []
+
+
+@pytest.mark.parametrize("name", ["", "-lab", "lab.", "two words", "a" * 64, "lab\n", "größe"])
+def test_e005_refuses_others(settings: Settings, name: str) -> None:
+    settings.INSTALLATION = name
+
+    assert [found.id for found in checks.installation_is_a_label_value()] == ["gpuaas.E005"]
+
+
+def test_w001_wants_https(settings: Settings) -> None:
+    settings.BASE_URL = "https://gpu.example.com"
+    assert checks.base_url_is_https() == []
+
+    settings.BASE_URL = "http://gpu.example.com"
+
+    assert [found.id for found in checks.base_url_is_https()] == ["gpuaas.W001"]
+
+
+@pytest.mark.parametrize(
+    ("broker", "ids"),
+    [
+        ("redis://:secret@redis:6379/0", []),
+        ("rediss://:secret@redis:6379/0", []),
+        ("memory://secret", ["gpuaas.W002"]),
+        ("filesystem://secret", ["gpuaas.W002"]),
+        ("", ["gpuaas.W002"]),
+    ],
+)
+def test_w002_wants_a_broker_that_processes_share(
+    settings: Settings, broker: str, ids: list[str]
+) -> None:
+    settings.CELERY_BROKER_URL = broker
+
+    found = checks.broker_is_shared()
+
+    assert [each.id for each in found] == ids
+    assert "secret" not in str(found)
+
+
+PRODUCTION = {
+    "DJANGO_SETTINGS_MODULE": "gpuaas.settings.prod",
+    "GPUAAS_SECRET_KEY": "Zk3-9x_qTf81Lw!vRb2@Yh6#uNc7$Jp4%Md5^Gs0&Ka*Ev(Xo)Ti",
+    "GPUAAS_ALLOWED_HOSTS": "gpu.example.com",
+    "GPUAAS_BASE_URL": "https://gpu.example.com",
+    "DATABASE_URL": "postgresql://gpuaas@127.0.0.1:1/gpuaas",
+    "CELERY_BROKER_URL": "redis://redis:6379/0",
+}
+
+
+def check_deployment(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_proper_deployment_passes_every_check() -> None:
+    result = check_deployment(PRODUCTION)
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_careless_deployment_is_told() -> None:
+    careless = {
+        "GPUAAS_BASE_URL": "http://gpu.example.com",
+        "CELERY_BROKER_URL": "memory://",
+        "GPUAAS_SECRET_KEY": "short",
+        "GPUAAS_RECONCILE_INTERVAL_SECONDS": "1",
+    }
+
+    result = check_deployment(PRODUCTION | careless)
+
+    assert result.returncode != 0
+    for expected in ("gpuaas.W001", "gpuaas.W002", "gpuaas.E004", "security.W009"):
+        assert expected in result.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["GPUAAS_SECRET_KEY", "GPUAAS_BASE_URL", "DATABASE_URL", "CELERY_BROKER_URL"]
+)
+def test_a_deployment_without_its_settings_does_not_start(name: str) -> None:
+    result = check_deployment({k: v for k, v in PRODUCTION.items() if k != name})
+
+    assert result.returncode != 0
+    assert f"{name} is not set" in result.stderr
