@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from simcluster import certificates
 from simcluster.cluster import REFERENCE, Cluster
@@ -72,8 +73,17 @@ class Server:
             self._controllers.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._controllers
+        transports = [connection.transport for connection in self._connections()]
         await self._runner.cleanup()
+        # A client that keeps its connection open would not say goodbye, as TLS asks it to.
+        for transport in transports:
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)
         self.cluster.close()
+
+    def _connections(self) -> list[RequestHandler]:
+        return self._runner.server.connections if self._runner.server is not None else []
 
     def kubeconfig(self, token: str = "") -> str:
         """Return a kubeconfig for this server: the administrator's, or that of a token."""

@@ -18,6 +18,7 @@ from simcluster.server import Options, Server
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
+CLOSING_SECONDS: Final = 0.05  # connections that were told to close do so meanwhile
 QUICK: Final = Timing(reaction=0.005, counting=0.02, pod_start=0.03, pod_stop=0.03, retry=0.1)
 
 T = TypeVar("T")
@@ -26,9 +27,13 @@ T = TypeVar("T")
 class Simulator:
     """A running cluster.  Every method may be called from the test's thread."""
 
-    def __init__(self, directory: Path, *, state: Path | None, timing: Timing) -> None:
+    def __init__(
+        self, directory: Path, *, state: Path | None, timing: Timing, plain_http: bool
+    ) -> None:
         self.kubeconfig = directory / "simcluster.kubeconfig"
-        self._options = Options(state=state, kubeconfig=self.kubeconfig, timing=timing)
+        self._options = Options(
+            state=state, kubeconfig=self.kubeconfig, timing=timing, plain_http=plain_http
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="simcluster", daemon=True)
         self._ready = threading.Event()
@@ -101,10 +106,17 @@ class Simulator:
         self._ready.set()
         await self._stopped.wait()
         await server.stop()
+        await asyncio.sleep(CLOSING_SECONDS)
 
 
-def start(directory: Path, *, state: Path | None = None, timing: Timing = QUICK) -> Simulator:
+def start(
+    directory: Path,
+    *,
+    state: Path | None = None,
+    timing: Timing = QUICK,
+    plain_http: bool = False,
+) -> Simulator:
     """Start a cluster; its kubeconfig is written into ``directory``."""
-    simulator = Simulator(directory, state=state, timing=timing)
+    simulator = Simulator(directory, state=state, timing=timing, plain_http=plain_http)
     simulator.start()
     return simulator

@@ -67,6 +67,10 @@ class Cluster(Protocol):
 
     calls: Counter[str]
 
+    def close(self) -> None:
+        """Let go of the connections that are kept open; asking again opens new ones."""
+        ...
+
     def server_version(self) -> str:
         """Return the API server's version, for example ``v1.36.1``."""
         ...

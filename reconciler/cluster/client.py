@@ -140,6 +140,9 @@ class KubernetesCluster:
         self._settings = settings
         self._pool = pool
 
+    def close(self) -> None:
+        self._pool.clear()
+
     def server_version(self) -> str:
         return str(self._ask("version", "GET", "/version").get("gitVersion", ""))
 

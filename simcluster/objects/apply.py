@@ -13,16 +13,20 @@ from simcluster.objects.shape import Names
 def result(live: Object, applied: Object, *, dropped: Paths) -> Object:
     """Return ``live`` with the fields of ``applied`` true and the ``dropped`` ones gone."""
     outcome: Object = combined(live, without_nulls(applied))
-    # Children before parents, so that an item goes after what was owned inside it.
-    for path in sorted(dropped, key=len, reverse=True):
-        outcome = ownership.without(outcome, path)
+    # Parents before children: an item that goes is found by the key among its own fields.
+    for path in sorted(dropped, key=len):
+        if not ownership.is_key(path):
+            outcome = ownership.without(outcome, path)
     return outcome
 
 
 def dropped(shares: list[Share], manager: Manager, applied: Paths) -> Paths:
-    """Return what ``manager`` applied before, leaves out now, and nobody else owns."""
+    """Return what ``manager`` applied before, leaves out now, and nobody else needs."""
     gone = managers.applied_before(shares, manager) - applied
-    return gone - managers.owned_by_others(shares, manager)
+    others = managers.owned_by_others(shares, manager)
+    # Who owns a field inside an item needs the item.
+    needed = {path[:length] for path in others for length in range(1, len(path) + 1)}
+    return gone - needed
 
 
 def refused(plural: str, group: str, name: str, found: list[Conflict]) -> ApiError:

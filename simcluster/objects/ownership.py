@@ -87,6 +87,13 @@ def without(obj: Any, path: Path) -> Any:
     return result
 
 
+def is_key(path: Path) -> bool:
+    """Return whether the field at ``path`` identifies the item it stands in."""
+    if len(path) < 2 or not path[-2].startswith("k:"):  # noqa: PLR2004 -- an item and its field
+        return False
+    return path[-1].removeprefix("f:") in json.loads(path[-2].removeprefix("k:"))
+
+
 def describe(path: Path) -> str:
     """Return a path as conflict messages write it: ``.spec.containers[name="web"].image``."""
     return "".join(_described(element) for element in path)
