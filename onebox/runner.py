@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Final
+from urllib.parse import urlsplit
 
 from gpuaas import demo
 from onebox import environment, external, kubeconfig, preparation, processes, state
@@ -26,6 +27,7 @@ FIRST_PORT: Final = 8000
 _PORTS_TO_TRY: Final = 100
 _READY_TIMEOUT_SECONDS: Final = 60.0
 _CLUSTER_TIMEOUT_SECONDS: Final = 600.0  # the real control plane is built on its first start
+_PORT_PATIENCE_SECONDS: Final = 3.0
 _TEND_EVERY_SECONDS: Final = 0.2
 
 
@@ -38,8 +40,7 @@ def run(*, cluster_kind: str, terminal: Terminal) -> None:
         supervisor = Supervisor(record=folder.processes, say=lambda line: terminal.say(f"  {line}"))
         try:
             began = time.monotonic()
-            if names := stop_left_overs(folder.processes):
-                terminal.say(f"  stopped what the last run left behind: {', '.join(names)}")
+            _heal(folder, terminal)
             address = _Start(folder, supervisor, terminal).everything(cluster_kind)
             _welcome(terminal, folder, address, seconds=time.monotonic() - began)
             while True:
@@ -51,6 +52,19 @@ def run(*, cluster_kind: str, terminal: Terminal) -> None:
             _ignore_signals()
             supervisor.stop_all()
     terminal.say("stopped")
+
+
+def _heal(folder: State, terminal: Terminal) -> None:
+    """Clear away what a killed runner left behind, if one was."""
+    if not folder.processes.exists():
+        return
+    if names := stop_left_overs(folder.processes):
+        terminal.say(f"  stopped what the last run left behind: {', '.join(names)}")
+    # The web workers of a killed master notice within a second, and hold its port until then.
+    if port := urlsplit(folder.address()).port:
+        processes.wait_until(
+            lambda: processes.is_free(port), timeout_seconds=_PORT_PATIENCE_SECONDS
+        )
 
 
 class _Start:

@@ -65,15 +65,19 @@ class Supervisor:
         self._charges[program.name] = _Charge(program, program.start(), started_at=now)
         self._write_record()
 
+    def ended(self) -> dict[str, int]:
+        """Return the exit status of every program that is not running now."""
+        statuses = {name: charge.process.poll() for name, charge in self._charges.items()}
+        return {name: status for name, status in statuses.items() if status is not None}
+
     def require_all_alive(self, *, logs: Path) -> None:
         """Refuse to go on when one has ended while the others are still being started."""
-        for name, charge in self._charges.items():
-            if (status := charge.process.poll()) is not None:
-                log = logs / f"{name}.log"
-                raise CannotStart(
-                    f"{name} ended ({_describe(status)}): {processes.last_lines(log)};"
-                    f" the rest is in {log}"
-                )
+        for name, status in self.ended().items():
+            log = logs / f"{name}.log"
+            raise CannotStart(
+                f"{name} ended ({_describe(status)}): {processes.last_lines(log)};"
+                f" the rest is in {log}"
+            )
 
     def tend(self, *, now: float) -> None:
         """Look once at every process; start again what died, later each time it dies again."""
