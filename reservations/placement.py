@@ -82,10 +82,11 @@ def place(
         for state in nodes
         if demand.fits_in(free := state.free(resource_name, within=window))
     ]
-    if not fitting:
-        return None
-    state = min(fitting, key=lambda each: each[:3])[3]
-    return _assign(state, resource_name=resource_name, units=demand.devices, window=window)
+    for *_, state in sorted(fitting, key=lambda each: each[:3]):
+        placed = _assign(state, resource_name=resource_name, units=demand.devices, window=window)
+        if placed is not None:
+            return placed
+    return None
 
 
 def first_fit(
@@ -105,7 +106,7 @@ def first_fit(
     starts = [window.starts_at, *sorted(e for e in ends if window.starts_at < e <= latest)]
     for starts_at in starts:
         candidate = Window(starts_at, starts_at + window.length)
-        if any(demand.fits_in(s.free(resource_name, within=candidate)) for s in nodes):
+        if place(nodes, resource_name=resource_name, demand=demand, window=candidate) is not None:
             return candidate
     return None
 
@@ -127,7 +128,7 @@ def _seen_from(resource_name: str, held: Held) -> Booking:
 def _assign(
     state: NodeState, *, resource_name: str, units: int, window: Window
 ) -> Placement | None:
-    devices = state.devices[resource_name]
+    devices = state.devices.get(resource_name, ())
     same_type = [held for held in state.held if held.resource_name == resource_name]
     taken = {d for held in same_type if held.booking.window.overlaps(window) for d in held.devices}
     free = [device for device in devices if device not in taken]
@@ -160,7 +161,8 @@ def _recolour(
     """Give every movable booking, and the new one, devices anew, sweeping by start time.
 
     A booking keeps its devices where they are free.  What has started keeps its own in any case.
-    None when a booking finds too few, which only a device taken out of service can cause.
+    None when a booking finds too few.  Only a booking that counts as started, but starts later than
+    a movable one, can cause that: two processes whose clocks differ.
     """
     busy: list[tuple[Window, tuple[DeviceId, ...]]] = [
         (each.booking.window, each.devices) for each in held if not each.movable

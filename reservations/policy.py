@@ -3,16 +3,25 @@
 Each problem names the rule, the number and the nearest yes.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from reservations.capacity import Window
+from reservations.capacity import Demand, Window
 
 SHORTEST: Final = timedelta(minutes=15)
 # Also bounds the start range that the capacity sweep has to read.
 LONGEST: Final = timedelta(days=14)
 HORIZON: Final = timedelta(days=90)
+# Less of anything, and no workspace comes up.
+LEAST: Final = Demand(devices=1, cpu_millicores=1000, memory_mib=1024, storage_gib=10)
+
+UNIT_OF: Final = {
+    "cpu_millicores": "thousandths of a core",
+    "memory_mib": "MiB of memory",
+    "storage_gib": "GiB of storage",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ def _window_problems(window: Window, now: datetime) -> list[Problem]:
                 "window_too_short",
                 "ends_at",
                 f"the shortest booking is 15 minutes, yours is {_length(window.length)}: "
-                f"end it at {_say(window.starts_at + SHORTEST)} or later",
+                f"end it at {_say_from(_later(window.starts_at, SHORTEST))} or later",
             )
         )
     elif window.length > LONGEST:
@@ -62,7 +71,7 @@ def _window_problems(window: Window, now: datetime) -> list[Problem]:
             Problem(
                 "window_in_the_past",
                 "starts_at",
-                f"only the future can be booked: the earliest start is {_say(now)}",
+                f"only the future can be booked: the earliest start is {_say_from(now)}",
             )
         )
     elif window.starts_at > now + HORIZON:
@@ -82,8 +91,49 @@ def _unit_problems(units: int) -> list[Problem]:
     return [Problem("too_few_units", "units", f"book at least 1 unit, not {units}")]
 
 
+def problems_with_demand(demand: Demand) -> tuple[Problem, ...]:
+    """Return every quantity of ``demand`` that is too small for a workspace."""
+    return tuple(
+        Problem(
+            "too_little",
+            quantity,
+            f"a booking needs at least {getattr(LEAST, quantity)} {unit}, "
+            f"not {getattr(demand, quantity)}",
+        )
+        for quantity, unit in UNIT_OF.items()
+        if getattr(demand, quantity) < getattr(LEAST, quantity)
+    )
+
+
+def problems_with_size(
+    demand: Demand, *, nodes: Collection[Demand], where: str
+) -> tuple[Problem, ...]:
+    """Return every quantity of which no node has as much even when empty (devices aside)."""
+    return tuple(
+        Problem(
+            "too_much",
+            quantity,
+            f"the largest node of {where} has {most} {unit}, "
+            f"you asked for {getattr(demand, quantity)}",
+        )
+        for quantity, unit in UNIT_OF.items()
+        if getattr(demand, quantity)
+        > (most := max((getattr(node, quantity) for node in nodes), default=0))
+    )
+
+
+def _later(instant: datetime, by: timedelta) -> datetime:
+    """Add without falling off the end of the calendar."""
+    return instant + min(by, datetime.max.replace(tzinfo=UTC) - instant)
+
+
 def _say(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _say_from(instant: datetime) -> str:
+    """Name a full minute that is not before ``instant``: what is offered must be accepted."""
+    return _say(_later(instant, timedelta(seconds=59, microseconds=999_999)))
 
 
 def _length(length: timedelta) -> str:

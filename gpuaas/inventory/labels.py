@@ -52,32 +52,43 @@ def facts_of(node: Mapping[str, Any]) -> NodeFacts:
     Raises:
         UnreadableNode: a number is missing or is none.
     """
-    metadata, allocatable = node["metadata"], node.get("status", {}).get("allocatable", {})
+    metadata = node.get("metadata") or {}
+    name = metadata.get("name", "")
+    if not name:
+        raise UnreadableNode("a node without a name")
+    allocatable = (node.get("status") or {}).get("allocatable") or {}
     try:
         return NodeFacts(
-            name=metadata["name"],
+            name=name,
             cpu_millicores=quantities.millicores(allocatable["cpu"]),
             memory_mib=quantities.mebibytes(allocatable["memory"]),
             storage_gib=_storage_gib(metadata.get("annotations") or {}, allocatable),
-            is_schedulable=not node.get("spec", {}).get("unschedulable", False),
+            is_schedulable=not (node.get("spec") or {}).get("unschedulable", False),
             devices=tuple(_devices(metadata.get("labels") or {})),
         )
-    except (KeyError, ValueError) as error:
-        msg = f"node {metadata['name']}: {error}"
-        raise UnreadableNode(msg) from error
+    except KeyError as error:
+        raise UnreadableNode(f"node {name}: {error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise UnreadableNode(f"node {name}: {error}") from error
 
 
 def _devices(labels: Mapping[str, str]) -> Iterator[DeviceFacts]:
     for kind in _kinds(labels):
         prefix = f"{VENDOR}{kind}"
-        for ordinal in range(int(labels[f"{prefix}.count"])):
+        for ordinal in range(_whole(labels[f"{prefix}.count"])):
             yield DeviceFacts(
                 resource_name=prefix,
                 ordinal=ordinal,
                 product=labels.get(f"{prefix}.product", "unknown").removesuffix(_SHARED),
-                memory_mib=int(labels[f"{prefix}.memory"]),
-                replicas=max(1, int(labels.get(f"{prefix}.replicas", "1"))),
+                memory_mib=_whole(labels[f"{prefix}.memory"]),
+                replicas=max(1, _whole(labels.get(f"{prefix}.replicas", "1"))),
             )
+
+
+def _whole(label: str) -> int:
+    if not (label.isascii() and label.isdigit()):
+        raise ValueError(f"not a whole number: {label!r}")
+    return int(label)
 
 
 def _kinds(labels: Mapping[str, str]) -> list[str]:

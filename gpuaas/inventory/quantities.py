@@ -4,12 +4,15 @@ import re
 from decimal import Decimal
 from typing import Final
 
-_FORM: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
+# The grammar of Kubernetes' resource.Quantity, without a minus: nothing of ours is negative.
+_FORM: Final = re.compile(
+    r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)(?:([eE][+-]?[0-9]{1,2})|([numkMGTPE]|[KMGTPE]i)?)"
+)
 _FACTOR: Final = {
     "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{suffix: Decimal(1000**power) for power, suffix in enumerate("kMGTP", start=1)},
-    **{f"{suffix}i": Decimal(1024**power) for power, suffix in enumerate("KMGTP", start=1)},
+    **{suffix: Decimal(1000) ** -power for power, suffix in enumerate("mun", start=1)},
+    **{suffix: Decimal(1000**power) for power, suffix in enumerate("kMGTPE", start=1)},
+    **{f"{suffix}i": Decimal(1024**power) for power, suffix in enumerate("KMGTPE", start=1)},
 }
 
 
@@ -19,11 +22,12 @@ def parse(quantity: str) -> Decimal:
     Raises:
         ValueError: it is not a quantity.
     """
-    match = _FORM.fullmatch(quantity.strip())
+    match = _FORM.fullmatch(str(quantity).strip())
     if match is None:
         msg = f"not a Kubernetes quantity: {quantity!r}"
         raise ValueError(msg)
-    return Decimal(match[1]) * _FACTOR[match[2] or ""]
+    number, exponent, suffix = match.groups(default="")
+    return Decimal(number + exponent) * _FACTOR[suffix]
 
 
 def millicores(quantity: str) -> int:
