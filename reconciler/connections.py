@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,7 +42,8 @@ def on_each_cluster(
     results = []
     for cluster in inventory.enabled_clusters():
         try:
-            results.append(work(cluster, connect(cluster)))
+            with closing(connect(cluster)) as kube:
+                results.append(work(cluster, kube))
         except port.ClusterError as error:
             logger.warning("cluster put off", extra={"cluster": cluster.name}, exc_info=error)
             results.append(unreached(cluster.name, str(error)))

@@ -21,6 +21,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
+import yaml
 from kubernetes import client as official
 from kubernetes import config as official_config
 from requests.utils import should_bypass_proxies
@@ -123,7 +124,7 @@ def connect(kubeconfig: Path | None = None) -> Cluster:
                     temp_file_path=scratch,
                 )
             pool = _connection_pool(settings)
-        except (official_config.ConfigException, OSError, ValueError) as error:
+        except (official_config.ConfigException, yaml.YAMLError, OSError, ValueError) as error:
             raise ClusterUnavailable(f"no usable credentials: {_cut(str(error))}") from error
     return KubernetesCluster(settings, pool)
 

@@ -1,6 +1,7 @@
 """``manage.py sync_inventory --cluster NAME``: its GPU nodes and devices, by their labels."""
 
 from argparse import ArgumentParser
+from contextlib import closing
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -34,7 +35,8 @@ class Command(BaseCommand):
         if found is None:
             raise CommandError(f"no enabled cluster named {cluster}")
         try:
-            nodes = [labels.facts_of(node) for node in connect(found).find("v1", "Node")]
+            with closing(connect(found)) as kube:
+                nodes = [labels.facts_of(node) for node in kube.find("v1", "Node")]
         except (ClusterError, labels.UnreadableNode) as error:
             raise CommandError(str(error)) from error
         report = services.import_nodes(
