@@ -4,8 +4,9 @@ Public functions are keyword-only, take ``now`` from the caller, write the audit
 transaction that makes the change, and refuse with a `DomainError`.
 """
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,7 +30,11 @@ DEFAULT_STORAGE_GIB: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants to book.  CPU in thousandths of a core, memory in MiB, storage in GiB."""
+    """What somebody wants to book.  CPU in thousandths of a core, memory in MiB, storage in GiB.
+
+    ``public_id`` is the wish's own number, and its reservation's: the same wish sent twice is
+    booked once.
+    """
 
     resource_name: str
     units: int
@@ -39,6 +44,7 @@ class Wish:
     memory_mib: int
     storage_gib: int = DEFAULT_STORAGE_GIB
     purpose: str = ""
+    public_id: uuid.UUID = field(default_factory=uuid.uuid4, compare=False)
 
     @property
     def demand(self) -> Demand:
@@ -105,6 +111,8 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
     3. Read what is booked, as it is *now*, and find a place.
     4. Insert the reservation and its device holds, moving holds of others where that makes room.
 
+    A wish that ``requested_by`` has booked before is not booked again: its reservation is returned.
+
     The transaction is durable: an enclosing one would keep the lock past our return, and could
     still roll back a booking the caller believes in.
 
@@ -121,6 +129,9 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
         locks.hold_until_commit(
             locks.LockSpace.POOL_CAPACITY, pool.pk, wait_at_most=ADMISSION_LOCK_WAIT
         )
+        already = selectors.booked_as(wish.public_id, by=requested_by)
+        if already is not None:
+            return already
         states = selectors.node_states(pool, now=now)
         place = placement.place(
             states, resource_name=wish.resource_name, demand=wish.demand, window=wish.window
@@ -248,6 +259,7 @@ def _insert(
     pool: Pool, team: Team, requested_by: User, wish: Wish, node_id: int, now: datetime
 ) -> Reservation:
     return Reservation.objects.create(
+        public_id=wish.public_id,
         pool=pool,
         node_id=node_id,
         team=team,

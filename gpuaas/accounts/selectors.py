@@ -25,5 +25,10 @@ def teams_bookable_by(user: User, *, now: datetime) -> QuerySet[Team]:
     )
 
 
+def memberships_of(user: User, *, now: datetime) -> QuerySet[Membership]:
+    """Return the memberships of ``user`` that have not expired, with their teams."""
+    return _memberships(user, now=now).select_related("team").order_by("team__name")
+
+
 def _memberships(user: User, *, now: datetime) -> QuerySet[Membership]:
     return Membership.objects.filter(user=user).current(now)

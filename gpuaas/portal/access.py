@@ -1,0 +1,41 @@
+"""Who may look: signed-in people, and nobody else."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.middleware import HtmxDetails
+
+from gpuaas.accounts.models import User
+
+P = ParamSpec("P")
+
+
+class PortalRequest(HttpRequest):
+    """A request as the middleware leaves it."""
+
+    htmx: HtmxDetails
+
+
+View = Callable[Concatenate[PortalRequest, P], HttpResponse]
+PersonalView = Callable[Concatenate[PortalRequest, User, P], HttpResponse]
+
+
+def for_people(view: PersonalView[P]) -> View[P]:
+    """Call ``view`` with the signed-in user; send others to the login page.
+
+    A part that refreshes itself cannot show a login form: it reloads its page instead.
+    """
+
+    @wraps(view)
+    def guarded(request: PortalRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if isinstance(request.user, User):
+            return view(request, request.user, *args, **kwargs)
+        if request.htmx:
+            return HttpResponseClientRefresh()
+        return redirect_to_login(request.get_full_path())
+
+    return guarded

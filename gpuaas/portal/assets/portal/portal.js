@@ -1,0 +1,140 @@
+// Everything works without this file, in UTC.  With it: local times, countdowns, the dialog.
+(() => {
+  "use strict";
+  const each = (selector, root, act) => root.querySelectorAll(selector).forEach(act);
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const day = { day: "numeric", month: "short" };
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const dayClock = new Intl.DateTimeFormat("en-GB", { weekday: "short", ...day, ...clock });
+  const yearClock = new Intl.DateTimeFormat("en-GB", { ...day, year: "numeric", ...clock });
+  const onlyClock = new Intl.DateTimeFormat("en-GB", clock);
+  const withSeconds = new Intl.DateTimeFormat("en-GB", { ...clock, second: "2-digit" });
+  const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
+
+  // --- times -----------------------------------------------------------------------------------
+  const sameDay = (a, b) => a.toDateString() === b.toDateString();
+  const spoken = (at, form) => {
+    const now = new Date();
+    if (form === "second" && sameDay(at, now)) return withSeconds.format(at);
+    if (form === "time" || sameDay(at, now)) return sameDay(at, now) ? onlyClock.format(at) : dayClock.format(at);
+    const tomorrow = new Date(now.getTime());
+    tomorrow.setDate(now.getDate() + 1);
+    if (sameDay(at, tomorrow)) return `tomorrow ${onlyClock.format(at)}`;
+    return (at.getFullYear() === now.getFullYear() ? dayClock : yearClock).format(at);
+  };
+  const left = (at) => {
+    let seconds = Math.max(0, Math.round((at - Date.now()) / 1000));
+    const parts = [];
+    for (const [length, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+      const number = Math.floor(seconds / length);
+      seconds -= number * length;
+      if (number) parts.push(`${number} ${unit}`);
+    }
+    return parts.slice(0, 2).join(" ") || `${seconds} s`;
+  };
+  const tick = (root) => each("time[data-form=countdown]", root, (time) => {
+    const text = left(new Date(time.dateTime));
+    if (time.textContent !== text) time.textContent = text;
+  });
+  const localise = (root) => {
+    each("time[data-form]", root, (time) => {
+      const at = new Date(time.dateTime);
+      time.title = full.format(at);
+      if (time.dataset.form !== "countdown") time.textContent = spoken(at, time.dataset.form);
+    });
+    tick(root);
+  };
+  const minute = (at) => {
+    const pad = (number) => String(number).padStart(2, "0");
+    return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
+  };
+
+  // --- the booking form ------------------------------------------------------------------------
+  // The visible inputs show local time and lose their names; hidden ones carry UTC.
+  const localInputs = (form) => each("input[data-moment]", form, (input) => {
+    const hidden = document.createElement("input");
+    hidden.type = "hidden";
+    hidden.name = input.name;
+    input.removeAttribute("name");
+    if (input.value) input.value = minute(new Date(`${input.value}:00Z`));
+    const carry = () => { hidden.value = input.value ? new Date(input.value).toISOString() : ""; };
+    input.addEventListener("input", carry);
+    input.after(hidden);
+    carry();
+  });
+  const chosen = (form, name) => form.querySelector(`input[name=${name}]:checked`)?.value;
+  const startOf = (form) => {
+    const typed = form.querySelector("#starts_at").value;
+    return chosen(form, "begins") === "later" && typed ? new Date(typed) : new Date();
+  };
+  const morningAfter = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate() + 1, 9);
+  const endOf = (form) => {
+    const length = chosen(form, "length");
+    const starts = startOf(form);
+    if (length === "morning") return morningAfter(starts);
+    if (length === "until") {
+      const typed = form.querySelector("#ends_at").value;
+      return typed ? new Date(typed) : null;
+    }
+    return new Date(starts.getTime() + parseInt(length, 10) * 3600000);
+  };
+  const suggest = (form) => {
+    const starts = form.querySelector("#starts_at");
+    const ends = form.querySelector("#ends_at");
+    const fill = (input, at) => {
+      if (!input.value && at) { input.value = minute(at); input.dispatchEvent(new Event("input", { bubbles: true })); }
+    };
+    if (chosen(form, "begins") === "later") fill(starts, new Date(Math.ceil(Date.now() / 3600000) * 3600000));
+    if (chosen(form, "length") === "until") fill(ends, new Date(startOf(form).getTime() + 4 * 3600000));
+  };
+  const sum = (form) => {
+    const type = form.querySelector("input[name=type]:checked");
+    const units = Math.max(1, parseInt(form.querySelector("#units").value, 10) || 1);
+    const ends = endOf(form);
+    form.querySelector("[data-morning]").value = morningAfter(startOf(form)).toISOString();
+    if (type) {
+      form.querySelector("#units").max = type.dataset.atMost;
+      const share = { cpu_cores: type.dataset.cores * units, memory_gib: type.dataset.memory * units, storage_gib: type.dataset.storage };
+      for (const [id, number] of Object.entries(share)) form.querySelector(`#${id}`).placeholder = number;
+      form.querySelector("[data-share]").textContent = `: ${share.cpu_cores} cores, ${share.memory_gib} GiB, ${share.storage_gib} GiB storage`;
+    }
+    const now = chosen(form, "begins") !== "later";
+    form.querySelector("[data-summary]").textContent = ends
+      ? `From ${now ? "now" : spoken(startOf(form), "full")} until ${spoken(ends, "full")}, ${zone} time.` : "";
+  };
+  const booking = (form) => {
+    localInputs(form);
+    const look = () => { suggest(form); sum(form); };
+    form.addEventListener("input", look);
+    form.addEventListener("change", look);
+    form.addEventListener("submit", (event) => {
+      sum(form);
+      if (form.dataset.sent && event.submitter?.name !== "refill") event.preventDefault();
+      form.dataset.sent = "yes";
+    });
+    addEventListener("pageshow", () => { delete form.dataset.sent; });
+    look();
+  };
+
+  // --- the dialog, and small things ------------------------------------------------------------
+  const dialog = () => document.getElementById("dialog");
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "dialog-body" && !dialog().open) dialog().showModal();
+  });
+  document.addEventListener("htmx:load", (event) => localise(event.target));
+  document.addEventListener("click", (event) => {
+    const inside = event.target.closest?.("#dialog [data-closes-dialog]");
+    if (inside || event.target.id === "dialog") { event.preventDefault(); dialog().close(); }
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("[data-submits]")) event.target.form.requestSubmit();
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    localise(document);
+    each("[data-zone]", document, (note) => { note.textContent = `Times are in your time zone, ${zone}.`; });
+    each("[data-without-script]", document, (element) => { element.hidden = true; });
+    each("[data-booking]", document, booking);
+    document.querySelector("[data-focus]")?.focus();
+    setInterval(() => tick(document), 1000);
+  });
+})();

@@ -1,0 +1,241 @@
+"""One reservation's page: how far it is, what is happening now, and what happened.  Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from gpuaas.portal import wording
+from gpuaas.portal.cards.bookings import can_open, fingerprint
+from reservations import lifecycle
+from reservations.lifecycle import State
+
+if TYPE_CHECKING:
+    from gpuaas.audit.models import AuditEvent
+    from reservations.models import DeviceHold, Reservation
+    from sessions.models import SessionEvent, WorkspaceSession
+
+# The reconciler looks every 30 s; after this long without it something is wrong.
+OVERDUE: Final = timedelta(minutes=3)
+SOON: Final = timedelta(minutes=5)
+REFRESH_SECONDS: Final = 3
+REFRESH_SECONDS_WHILE_FAR_OFF: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the four steps; ``progress`` is done, current, failed or todo."""
+
+    name: str
+    progress: str
+    at: datetime | None = None
+    is_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of what happened."""
+
+    at: datetime
+    text: str
+    is_problem: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What is happening now: a headline, a sentence, and a moment to count down to."""
+
+    headline: str
+    sentence: str
+    tone: str
+    icon: str
+    counts_down_to: datetime | None = None
+    countdown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The part of the page that changes by itself."""
+
+    now: Now
+    steps: tuple[Step, ...]
+    lines: tuple[Line, ...]
+    devices: tuple[str, ...]
+    workspace_url: str
+    refresh_seconds: int | None
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint([self])
+
+
+def story_of(  # noqa: PLR0913 -- the parts of one page, each already loaded
+    reservation: "Reservation",
+    *,
+    session: "WorkspaceSession | None",
+    events: "Iterable[SessionEvent]",
+    holds: "Iterable[DeviceHold]",
+    workspace_url: str,
+    now: datetime,
+) -> Story:
+    """Return the live part of the page of ``reservation``."""
+    return Story(
+        now=_now(reservation, session, now),
+        steps=_steps(reservation, session, now),
+        lines=tuple(Line(each.at, each.message, each.is_problem) for each in events),
+        devices=tuple(device_name(hold) for hold in holds),
+        workspace_url=workspace_url if can_open(reservation, session) else "",
+        refresh_seconds=_refresh_seconds(reservation, session, now),
+    )
+
+
+def history_lines(events: "Iterable[AuditEvent]") -> tuple[Line, ...]:
+    """Return the audit trail as sentences: who did what, when."""
+    return tuple(Line(each.at, _sentence(each), "failed" in each.action) for each in events)
+
+
+def device_name(hold: "DeviceHold") -> str:
+    """Return which device is held: ``MIG slice 1g.24gb #2``."""
+    return f"{wording.resource(hold.device.resource_name)} #{hold.device.ordinal}"
+
+
+def _now(reservation: "Reservation", session: "WorkspaceSession | None", now: datetime) -> Now:
+    state = State(reservation.state)
+    if state == State.APPROVED:
+        return _before(reservation, now)
+    if state == State.ACTIVE and session is not None:
+        return _during(reservation, session, now)
+    return _after(reservation, session, state)
+
+
+def _before(reservation: "Reservation", now: datetime) -> Now:
+    if now < reservation.starts_at:
+        return Now(
+            "Booked",
+            "Your workspace is prepared when the window opens; you need not be there.",
+            "info",
+            "calendar-event",
+            reservation.starts_at,
+            "Starts in",
+        )
+    if now - reservation.starts_at < OVERDUE:
+        return Now("Starting", "The window is open: preparation begins now.", "info", "clock")
+    return Now(
+        "Waiting for the platform",
+        "The window is open, but nobody has begun to prepare the workspace. "
+        "The platform catches up by itself; if this stays, tell your platform administrator.",
+        "warning",
+        "alert-triangle",
+    )
+
+
+def _during(reservation: "Reservation", session: "WorkspaceSession", now: datetime) -> Now:
+    if session.state == "STOPPING" or reservation.ends_at <= now:
+        return Now("Ending", "The workspace is being removed.", "secondary", "clock")
+    left: tuple[datetime, str] = (reservation.ends_at, "Time left")
+    if session.last_error:
+        return Now(
+            "Something went wrong; the platform is trying again",
+            session.last_error,
+            "warning",
+            "alert-triangle",
+            *left,
+        )
+    if session.state == "PROVISIONING":
+        waiting = f"Waiting: {session.waiting_for}." if session.waiting_for else "It takes moments."
+        return Now("Preparing your workspace", waiting, "info", "clock", *left)
+    if session.waiting_for:
+        return Now(
+            "Ready, and being repaired",
+            f"Waiting: {session.waiting_for}.",
+            "warning",
+            "alert-triangle",
+            *left,
+        )
+    return Now(
+        "Your workspace is ready",
+        "Save your work elsewhere before the window ends: everything in the workspace goes then.",
+        "success",
+        "circle-check",
+        *left,
+    )
+
+
+def _after(reservation: "Reservation", session: "WorkspaceSession | None", state: State) -> Now:
+    reason = reservation.state_reason
+    if state == State.FAILED:
+        return Now("It failed", _as_sentence(reason), "danger", "alert-triangle")
+    word = "Canceled" if state == State.CANCELED else "Completed"
+    if session is None:
+        gone = "No workspace was started."
+    elif session.state == "ENDED":
+        gone = "The workspace and everything in it is gone."
+    else:
+        gone = "The workspace is being removed."
+    icon = "ban" if state == State.CANCELED else "check"
+    return Now(word, f"{_as_sentence(reason)} {gone}".strip(), "secondary", icon)
+
+
+def _steps(
+    reservation: "Reservation", session: "WorkspaceSession | None", now: datetime
+) -> tuple[Step, ...]:
+    state = State(reservation.state)
+    opened_at = session.opened_at if session else None
+    ready_at = session.ready_at if session else None
+    over = state in lifecycle.TERMINAL
+    ended_at = reservation.state_changed_at if over else None
+    moments: Sequence[tuple[str, datetime | None]] = (
+        ("Approved", reservation.created_at),
+        ("Preparing", opened_at),
+        ("Ready", ready_at),
+        ("Ended", ended_at),
+    )
+    reached = [index for index, (_, at) in enumerate(moments) if at is not None]
+    last = reached[-1]
+    failed = state == State.FAILED
+    return tuple(
+        Step(name, _progress(index, at, last=last, over=over, failed=failed), at, index == last)
+        for index, (name, at) in enumerate(moments)
+    )
+
+
+def _progress(index: int, at: datetime | None, *, last: int, over: bool, failed: bool) -> str:
+    if at is None:
+        return "skipped" if over else "todo"
+    if index < last:
+        return "done"
+    if over:
+        return "failed" if failed else "done"
+    return "current"
+
+
+def _refresh_seconds(
+    reservation: "Reservation", session: "WorkspaceSession | None", now: datetime
+) -> int | None:
+    """Return how often to look again; None when nothing will change any more."""
+    if not reservation.is_live and (session is None or session.state == "ENDED"):
+        return None
+    far_off = reservation.state == State.APPROVED and reservation.starts_at - now > SOON
+    return REFRESH_SECONDS_WHILE_FAR_OFF if far_off else REFRESH_SECONDS
+
+
+_ACTIONS: Final[Mapping[str, str]] = {
+    "reservation.approved": "Booked",
+    "reservation.active": "The window opened",
+    "reservation.completed": "Completed",
+    "reservation.canceled": "Canceled",
+    "reservation.failed": "Failed",
+    "reservation.devices_exchanged": "Moved to other devices of the same node, to make room",
+}
+
+
+def _sentence(event: "AuditEvent") -> str:
+    said = _ACTIONS.get(event.action, event.action)
+    if event.actor is not None:
+        return f"{said} by {event.actor.get_full_name() or event.actor.get_username()}"
+    reason = event.data.get("reason", "") if event.action == "reservation.failed" else ""
+    return f"{said}: {reason}" if reason else said
+
+
+def _as_sentence(reason: str) -> str:
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}." if reason else ""

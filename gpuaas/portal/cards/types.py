@@ -1,0 +1,85 @@
+"""What can be booked, as cards.  Pure: availability in, finished text out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from gpuaas.portal import wording
+
+if TYPE_CHECKING:
+    from gpuaas.inventory.models import Pool
+    from reservations.capacity import Demand
+    from reservations.selectors import Availability
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCard:
+    """One bookable type of one pool.
+
+    ``value`` names both in the booking form.  ``until`` is when fewer than ``free`` will be free,
+    ``more_at`` when more will; the share is what goes with one unit unless the booker says more.
+    """
+
+    value: str
+    pool: str
+    pool_slug: str
+    resource_name: str
+    title: str
+    product: str
+    memory: str
+    fits: str
+    free: int
+    total: int
+    at_most: int
+    until: datetime | None
+    more_at: datetime | None
+    share_cores: int
+    share_memory_gib: int
+    share_storage_gib: int
+
+    @property
+    def tone(self) -> str:
+        """The colour of its light: all free, some, none."""
+        if self.free == 0:
+            return "danger"
+        return "success" if self.free == self.total else "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCard:
+    """One pool with its types, the largest first."""
+
+    name: str
+    description: str
+    types: tuple[TypeCard, ...]
+
+
+def pool_card(pool: "Pool", found: "list[tuple[Availability, Demand]]") -> PoolCard:
+    """Return the card of ``pool``: what is free of each type, and the share of one unit."""
+    return PoolCard(
+        name=pool.name,
+        description=pool.description,
+        types=tuple(_type_card(pool, availability, share) for availability, share in found),
+    )
+
+
+def _type_card(pool: "Pool", availability: "Availability", share: "Demand") -> TypeCard:
+    kind = availability.type
+    return TypeCard(
+        value=f"{pool.slug}/{kind.resource_name}",
+        pool=pool.name,
+        pool_slug=pool.slug,
+        resource_name=kind.resource_name,
+        title=wording.resource(kind.resource_name),
+        product=wording.product(kind.product),
+        memory=wording.gpu_memory(kind.memory_mib),
+        fits=wording.what_fits(kind.memory_mib),
+        free=availability.free_now,
+        total=kind.devices,
+        at_most=kind.devices_per_node,
+        until=availability.free_until,
+        more_at=availability.more_free_at,
+        share_cores=share.cpu_millicores // 1000,
+        share_memory_gib=share.memory_mib // 1024,
+        share_storage_gib=share.storage_gib,
+    )

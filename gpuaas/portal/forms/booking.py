@@ -1,0 +1,191 @@
+"""The booking form: what people type, as a `Wish`."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from django import forms
+from django.core import signing
+from django.utils.dateparse import parse_datetime
+
+from gpuaas.core.modes import AllocationMode
+from gpuaas.portal.cards.types import TypeCard
+from reservations import policy
+from reservations.capacity import Window
+from reservations.services import Wish
+
+if TYPE_CHECKING:
+    from gpuaas.accounts.models import Team, User
+
+NOW, LATER = "now", "later"
+MORNING, UNTIL = "morning", "until"
+HOURS: Final = {"1h": 1, "2h": 2, "4h": 4, "8h": 8}
+LENGTHS: Final = (
+    *((value, f"{hours} h") for value, hours in HOURS.items()),
+    (MORNING, "Until 9:00 next day"),
+    (UNTIL, "Until …"),
+)
+MODES: Final = (
+    (AllocationMode.INTERACTIVE.value, "Interactive ML"),
+    (AllocationMode.INFERENCE.value, "Inference containers"),
+)
+# The domain names its fields by unit; the form has its own.
+FIELD_OF_PROBLEM: Final = {
+    "resource_name": "type",
+    "cpu_millicores": "cpu_cores",
+    "memory_mib": "memory_gib",
+}
+
+
+class MomentField(forms.Field):
+    """A moment as datetime-local inputs and scripts write it; without a zone it is UTC."""
+
+    def to_python(self, value: object) -> datetime | None:
+        if not value:
+            return None
+        try:
+            at = parse_datetime(str(value))
+        except ValueError:
+            at = None
+        if at is None:
+            raise forms.ValidationError("Enter a date and a time.", code="invalid")
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+class BookingForm(forms.Form):
+    """Everything a booking needs.  Empty CPU, memory or storage means the fair share."""
+
+    key = forms.CharField(widget=forms.HiddenInput)
+    team = forms.ChoiceField()
+    type = forms.ChoiceField(error_messages={"required": "Choose what to book."})
+    units = forms.IntegerField(min_value=1, max_value=1000, initial=1)
+    begins = forms.ChoiceField(choices=((NOW, "Now"), (LATER, "At a time")), initial=NOW)
+    starts_at = MomentField(required=False)
+    length = forms.ChoiceField(choices=LENGTHS, initial="4h")
+    ends_at = MomentField(required=False)
+    morning_at = MomentField(required=False)
+    mode = forms.ChoiceField(choices=MODES, initial=MODES[0][0])
+    cpu_cores = forms.IntegerField(required=False, min_value=1, max_value=100_000)
+    memory_gib = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
+    storage_gib = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
+    purpose = forms.CharField(required=False, max_length=120)
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 -- Django's signature
+        user: "User",
+        teams: "Sequence[Team]",
+        types: Sequence[TypeCard],
+        now: datetime,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.cards = {card.value: card for card in types}
+        self.teams = {team.slug: team for team in teams}
+        self.now = now
+        self._salt = f"portal.booking:{user.pk}"
+        self.fields["team"].choices = [(team.slug, team.name) for team in teams]  # type: ignore[attr-defined]
+        self.fields["type"].choices = [(card.value, card.title) for card in types]  # type: ignore[attr-defined]
+        self.fields["team"].initial = teams[0].slug if teams else None
+        self.fields["type"].initial = types[0].value if types else None
+        self.fields["key"].initial = signing.dumps(uuid.uuid4().hex, salt=self._salt)
+
+    @property
+    def public_id(self) -> uuid.UUID | None:
+        """The number this form was given when it was shown: sent twice, it is one booking."""
+        try:
+            return uuid.UUID(signing.loads(self.data.get("key", ""), salt=self._salt))
+        except (signing.BadSignature, ValueError):
+            return None
+
+    @property
+    def key_to_send(self) -> str:
+        """The key to send next: the same after a mistake, a new one where the old is no good."""
+        return str(self.data["key"] if self.public_id else self.fields["key"].initial)
+
+    @property
+    def chosen_card(self) -> TypeCard:
+        """The type that a valid form asks for."""
+        return self.cards[self.cleaned_data["type"]]
+
+    @property
+    def chosen_team(self) -> "Team":
+        """The team that a valid form books for."""
+        return self.teams[self.cleaned_data["team"]]
+
+    def clean_key(self) -> uuid.UUID:
+        if self.public_id is None:
+            raise forms.ValidationError("This form has expired: please send it again.")
+        return self.public_id
+
+    def clean(self) -> dict[str, Any]:
+        """Work out the window; beside other mistakes say at once what rules have against it."""
+        data = super().clean() or self.cleaned_data
+        starts_at = self._starts_at(data)
+        ends_at = self._ends_at(data, starts_at)
+        if starts_at and ends_at:
+            data["window"] = Window(starts_at, ends_at)
+            if self.errors:
+                self.add_problems(
+                    policy.problems_with(window=data["window"], units=1, now=self.now)
+                )
+        return data
+
+    def wish(self) -> Wish:
+        """Return what a valid form asks for."""
+        data = self.cleaned_data
+        card, units = self.chosen_card, data["units"]
+        return Wish(
+            public_id=data["key"],
+            resource_name=card.resource_name,
+            units=units,
+            window=data["window"],
+            mode=AllocationMode(data["mode"]),
+            cpu_millicores=(data["cpu_cores"] or card.share_cores * units) * 1000,
+            memory_mib=(data["memory_gib"] or card.share_memory_gib * units) * 1024,
+            storage_gib=data["storage_gib"] or card.share_storage_gib,
+            purpose=data["purpose"],
+        )
+
+    def add_problems(self, problems: Iterable[policy.Problem]) -> None:
+        """Put what the domain has against it beside the fields."""
+        for problem in problems:
+            field = FIELD_OF_PROBLEM.get(problem.field, problem.field)
+            message = f"{problem.message[:1].upper()}{problem.message[1:]}."
+            self.add_error(
+                field if field in self.fields else None,
+                forms.ValidationError(message, code=problem.code),
+            )
+
+    def _starts_at(self, data: dict[str, Any]) -> datetime | None:
+        if data.get("begins") == NOW:
+            return self.now
+        at: datetime | None = data.get("starts_at")
+        if at is None:
+            if "starts_at" not in self.errors:
+                self.add_error("starts_at", "When should it start?")
+            return None
+        # An input has whole minutes: the current one means now, and is not in the past.
+        return max(at, self.now) if at >= self.now.replace(second=0, microsecond=0) else at
+
+    def _ends_at(self, data: dict[str, Any], starts_at: datetime | None) -> datetime | None:
+        length = data.get("length", "")
+        if length == UNTIL:
+            at: datetime | None = data.get("ends_at")
+            if at is None and "ends_at" not in self.errors:
+                self.add_error("ends_at", "When should it end?")
+            return at
+        if starts_at is None:
+            return None
+        if length == MORNING:
+            in_the_morning: datetime | None = data.get("morning_at")
+            return in_the_morning or next_morning(starts_at)
+        if length not in HOURS:
+            return None
+        return (starts_at + timedelta(hours=HOURS[length])).replace(second=0, microsecond=0)
+
+
+def next_morning(starts_at: datetime) -> datetime:
+    """Return 9:00 UTC of the day after; the browser sends its own."""
+    return (starts_at + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)

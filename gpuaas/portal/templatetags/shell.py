@@ -1,0 +1,89 @@
+"""``{% load shell %}``: what surrounds every page."""
+
+from dataclasses import dataclass
+
+from django import template
+from django.contrib.messages import constants
+from django.forms import BoundField
+from django.template import Context
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from gpuaas.accounts import selectors as accounts
+from gpuaas.accounts.models import CAN_BOOK, User
+
+register = template.Library()
+
+SPRITE = "vendor/tabler-icons-3.51.0/icons.svg"
+TONES = {
+    constants.SUCCESS: ("success", "circle-check"),
+    constants.WARNING: ("warning", "alert-triangle"),
+    constants.ERROR: ("danger", "alert-triangle"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The signed-in person as the user menu shows them."""
+
+    name: str
+    initials: str
+    role: str
+    may_book: bool
+    may_administer: bool
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """Draw one icon of the sprite; beside words it is decoration, so it is hidden from readers."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        extra,
+        static(SPRITE),
+        name,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def person(context: Context) -> Person | None:
+    """Return who is signed in, or None; error pages have no request at all."""
+    request = context.get("request")
+    user = getattr(request, "user", None)
+    return _person(user) if isinstance(user, User) else None
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """Draw a form field of somebody else's form in our look."""
+    kind = getattr(field.field.widget, "input_type", "")
+    look = "form-check-input" if kind in {"checkbox", "radio"} else "form-control"
+    invalid = " is-invalid" if field.errors else ""
+    return field.as_widget(attrs={"class": f"{look}{invalid}"})
+
+
+@register.filter
+def tone(level: int) -> str:
+    """Return the colour of a message."""
+    return TONES.get(level, ("info", ""))[0]
+
+
+@register.filter
+def tone_icon(level: int) -> str:
+    """Return the icon of a message."""
+    return TONES.get(level, ("", "info-circle"))[1]
+
+
+def _person(user: User) -> Person:
+    memberships = list(accounts.memberships_of(user, now=timezone.now()))
+    name = user.get_full_name() or user.get_username()
+    organisation = user.get_organisation_role_display() if user.organisation_role else ""
+    in_teams = [f"{each.get_role_display()} of {each.team}" for each in memberships]
+    return Person(
+        name=name,
+        initials="".join(word[0] for word in name.split()[:2]).upper(),
+        role=organisation or ", ".join(in_teams) or "In no team yet",
+        may_book=any(each.role in CAN_BOOK for each in memberships),
+        may_administer=user.is_staff,
+    )

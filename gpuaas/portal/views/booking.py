@@ -1,0 +1,102 @@
+"""``/book/``: the form that books."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from gpuaas.accounts import selectors as accounts
+from gpuaas.accounts.models import User
+from gpuaas.core.errors import DomainError
+from gpuaas.inventory import selectors as inventory
+from gpuaas.portal.access import PortalRequest, for_people
+from gpuaas.portal.cards.shortage import Shortage, shortage_of
+from gpuaas.portal.cards.types import PoolCard
+from gpuaas.portal.forms.booking import LATER, UNTIL, BookingForm
+from gpuaas.portal.views.home import pool_cards
+from reservations import selectors, services
+
+REFILL = "refill"
+
+
+@never_cache  # going back must not show a form that was sent already
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_people
+def book(request: PortalRequest, user: User) -> HttpResponse:
+    """Show the form; book what it asks for.  A form sent twice books once."""
+    now = timezone.now()
+    teams = list(accounts.teams_bookable_by(user, now=now))
+    if not teams:
+        status = HTTPStatus.FORBIDDEN if request.method == "POST" else HTTPStatus.OK
+        return render(request, "portal/book_not_yours.html", status=status)
+    pools = pool_cards(now)
+    is_order = request.method == "POST" and REFILL not in request.POST
+    form = BookingForm(
+        request.POST if is_order else None,
+        initial=_initial(request.POST or request.GET),
+        user=user,
+        teams=teams,
+        types=[card for pool in pools for card in pool.types],
+        now=now,
+    )
+    return _take(request, user, form, pools) if is_order else _page(request, form, pools)
+
+
+def _take(
+    request: PortalRequest, user: User, form: BookingForm, pools: Sequence[PoolCard]
+) -> HttpResponse:
+    already = selectors.booked_as(form.public_id, by=user) if form.public_id else None
+    if already is not None:
+        messages.info(request, "That form was sent before: this is the booking it made.")
+        return redirect("portal:reservation", already.public_id)
+    shortage = None
+    if form.is_valid():
+        try:
+            reservation = services.admit(
+                pool=get_object_or_404(inventory.pools(), slug=form.chosen_card.pool_slug),
+                team=form.chosen_team,
+                requested_by=user,
+                wish=form.wish(),
+                now=form.now,
+            )
+        except services.WishRefused as refused:
+            form.add_problems(refused.problems)
+        except services.PoolFull as full:
+            shortage = shortage_of(full)
+            form.add_error(None, shortage.headline)
+        except DomainError as refused:
+            form.add_error(None, str(refused))
+        else:
+            messages.success(request, f"Booked for {reservation.team}.")
+            return redirect("portal:reservation", reservation.public_id)
+    return _page(request, form, pools, shortage=shortage)
+
+
+def _page(
+    request: PortalRequest,
+    form: BookingForm,
+    pools: Sequence[PoolCard],
+    *,
+    shortage: Shortage | None = None,
+) -> HttpResponse:
+    context = {"form": form, "pools": pools, "shortage": shortage}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, "portal/book.html", context, status=status)
+
+
+def _initial(typed: QueryDict) -> dict[str, datetime | str]:
+    """Return what a link or a form that was typed in so far says, with the window offered."""
+    initial: dict[str, datetime | str] = {
+        name: value for name, value in typed.items() if name in BookingForm.base_fields
+    }
+    initial.pop("key", None)
+    starts_at, offered, ends_at = typed.get(REFILL, "").partition("/")
+    if offered:
+        initial |= {"begins": LATER, "starts_at": starts_at, "length": UNTIL, "ends_at": ends_at}
+    return initial

@@ -1,0 +1,89 @@
+"""``/``: what runs, what comes, what is free."""
+
+from datetime import datetime
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from gpuaas.accounts import selectors as accounts
+from gpuaas.accounts.models import User
+from gpuaas.inventory import selectors as inventory
+from gpuaas.portal.access import PortalRequest, for_people
+from gpuaas.portal.cards import bookings
+from gpuaas.portal.cards.bookings import BookingCard
+from gpuaas.portal.cards.types import PoolCard, pool_card
+from gpuaas.portal.views.responses import unless_seen
+from reservations import selectors, services
+from reservations.lifecycle import HOLDS_CAPACITY, State
+from sessions import selectors as sessions
+
+NEXT_AT_MOST = 8
+
+
+@require_safe
+@for_people
+def home(request: PortalRequest, user: User) -> HttpResponse:
+    """Show the start page."""
+    now = timezone.now()
+    context = {
+        **_mine(user, now),
+        "pools": pool_cards(now),
+        "may_book": accounts.teams_bookable_by(user, now=now).exists(),
+    }
+    return render(request, "portal/home.html", context)
+
+
+@require_safe
+@for_people
+def mine(request: PortalRequest, user: User) -> HttpResponse:
+    """Show the part of the start page that changes by itself: my sessions and next bookings."""
+    context = _mine(user, timezone.now())
+    return unless_seen(request, str(context["fingerprint"])) or render(
+        request, "portal/_mine.html", context
+    )
+
+
+def pool_cards(now: datetime) -> list[PoolCard]:
+    """Return every pool with what is free of each type and the fair share of one unit."""
+    return [
+        pool_card(
+            pool,
+            [
+                (found, services.default_share(found.type, pool=pool))
+                for found in selectors.availability(pool, now=now)
+            ],
+        )
+        for pool in inventory.pools()
+    ]
+
+
+def _mine(user: User, now: datetime) -> dict[str, object]:
+    cards = _cards(user, now)
+    return {
+        "running": [card for card in cards if card.badge.state == State.ACTIVE],
+        "coming": [card for card in cards if card.badge.state == State.APPROVED],
+        "fingerprint": bookings.fingerprint(cards),
+    }
+
+
+def _cards(user: User, now: datetime) -> list[BookingCard]:
+    found = (
+        selectors.booked_by(user, now=now)
+        .filter(state__in=HOLDS_CAPACITY)
+        .select_related("workspace", "pool__cluster")
+        .order_by("starts_at", "pk")[:NEXT_AT_MOST]
+    )
+    changeable = set(accounts.teams_bookable_by(user, now=now).values_list("pk", flat=True))
+    return [
+        bookings.booking_card(
+            each,
+            workspace_url=(
+                sessions.workspace_url(session) if (session := bookings.session_of(each)) else ""
+            ),
+            may_change=each.team_id in changeable or user.is_platform_admin,
+            now=now,
+        )
+        for each in found
+    ]

@@ -1,0 +1,166 @@
+"""``/reservations/``: the list, one reservation, and what can be done with it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from gpuaas.accounts.models import User
+from gpuaas.audit import selectors as audit
+from gpuaas.core.errors import DomainError
+from gpuaas.portal.access import PortalRequest, for_people
+from gpuaas.portal.cards import bookings
+from gpuaas.portal.cards.ending import CANCEL, GIVE_BACK, Ending
+from gpuaas.portal.cards.story import Story, history_lines, story_of
+from gpuaas.portal.views.responses import unless_seen
+from reservations import selectors, services
+from reservations.lifecycle import State
+from sessions import selectors as sessions
+
+if TYPE_CHECKING:
+    from reservations.models import Reservation
+
+PER_PAGE: Final = 20
+MINE, TEAM = "mine", "team"
+
+
+@require_safe
+@for_people
+def reservations(request: PortalRequest, user: User) -> HttpResponse:
+    """Show the bookings that the person may see, newest first."""
+    now = timezone.now()
+    whose = TEAM if request.GET.get("whose") == TEAM else MINE
+    state = request.GET.get("state", "")
+    found = (
+        selectors.reservations_visible_to(user, now=now)
+        if whose == TEAM
+        else selectors.booked_by(user, now=now)
+    )
+    if state in State.__members__:
+        found = found.filter(state=state)
+    page = Paginator(found.select_related("workspace"), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "cards": [bookings.booking_card(each, may_change=False, now=now) for each in page],
+        "page": page,
+        "whose": whose,
+        "state": state,
+        "states": [bookings.badge(each) for each in State],
+    }
+    return render(request, "portal/reservations.html", context)
+
+
+@require_safe
+@for_people
+def reservation(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
+    """Show one reservation."""
+    now = timezone.now()
+    found = _visible(user, public_id, now)
+    context = {
+        **_live_context(found, user, now),
+        "reservation": found,
+        "history": history_lines(audit.history_of(found.subject)),
+    }
+    return render(request, "portal/reservation.html", context)
+
+
+@require_safe
+@for_people
+def live(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
+    """Show the part of a reservation's page that changes by itself."""
+    now = timezone.now()
+    context = _live_context(_visible(user, public_id, now), user, now)
+    return unless_seen(request, str(context["fingerprint"])) or render(
+        request, "portal/_live.html", context | {"is_update": True}
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_people
+def give_back(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
+    """Ask, then end an active reservation early."""
+    return _end(request, user, public_id, GIVE_BACK, services.give_back)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_people
+def cancel(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
+    """Ask, then cancel a reservation, started or not."""
+    return _end(request, user, public_id, CANCEL, services.cancel)
+
+
+def _end(
+    request: PortalRequest,
+    user: User,
+    public_id: UUID,
+    ending: Ending,
+    service: Callable[..., None],
+) -> HttpResponse:
+    now = timezone.now()
+    found = get_object_or_404(
+        selectors.reservations_changeable_by(user, now=now), public_id=public_id
+    )
+    if request.method != "POST":
+        card = bookings.booking_card(found, may_change=True, now=now)
+        if not ending.is_possible(card.badge.state):
+            return HttpResponseClientRefresh() if request.htmx else redirect(_page_of(found))
+        context = {
+            "card": card,
+            "ending": ending,
+            "consequences": ending.consequences(found.state),
+        }
+        part = "portal/_confirm.html" if request.htmx else "portal/confirm.html"
+        return render(request, part, context)
+    try:
+        service(reservation=found, actor=user, now=now)
+    except DomainError as refused:
+        messages.error(request, f"Nothing was changed: {refused}.")
+    else:
+        messages.success(request, ending.done)
+    return redirect(_page_of(found))
+
+
+def _page_of(found: "Reservation") -> str:
+    return reverse("portal:reservation", args=[found.public_id])
+
+
+def _visible(user: User, public_id: UUID, now: datetime) -> "Reservation":
+    return get_object_or_404(
+        selectors.reservations_visible_to(user, now=now).select_related(
+            "workspace", "pool__cluster"
+        ),
+        public_id=public_id,
+    )
+
+
+def _live_context(found: "Reservation", user: User, now: datetime) -> dict[str, object]:
+    session = bookings.session_of(found)
+    changeable = selectors.reservations_changeable_by(user, now=now)
+    url = sessions.workspace_url(session) if session else ""
+    card = bookings.booking_card(
+        found,
+        workspace_url=url,
+        may_change=changeable.filter(pk=found.pk).exists(),
+        now=now,
+    )
+    story: Story = story_of(
+        found,
+        session=session,
+        events=session.events.all() if session else [],
+        holds=found.holds.select_related("device").order_by("device__ordinal"),
+        workspace_url=url,
+        now=now,
+    )
+    return {
+        "card": card,
+        "story": story,
+        "fingerprint": bookings.fingerprint([card, story]),
+    }

@@ -1,0 +1,89 @@
+"""Numbers and names as people say them.  Pure."""
+
+from datetime import UTC, datetime, timedelta
+
+WHOLE_GPU = "nvidia.com/gpu"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Return ``3 cores`` or ``1 core``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def memory(mebibytes: int) -> str:
+    """Return main memory: ``188 GiB``, below one GiB ``512 MiB``."""
+    if mebibytes < 1024:
+        return f"{mebibytes} MiB"
+    return f"{_short(mebibytes / 1024)} GiB"
+
+
+def gpu_memory(mebibytes: int) -> str:
+    """Return GPU memory as it stands on the box, ``96 GB``: drivers report a little less."""
+    return f"{int(mebibytes / 1024 + 0.5)} GB"
+
+
+def storage(gibibytes: int) -> str:
+    """Return storage: ``600 GiB``, from 1024 on ``2.5 TiB``."""
+    if gibibytes < 1024:
+        return f"{gibibytes} GiB"
+    return f"{_short(gibibytes / 1024)} TiB"
+
+
+def cores(millicores: int) -> str:
+    """Return CPU: ``25 cores``, ``0.5 cores``."""
+    number = _short(millicores / 1000)
+    return f"{number} {'core' if number == '1' else 'cores'}"
+
+
+def duration(length: timedelta) -> str:
+    """Return the two largest parts of a length: ``2 d 3 h``, ``45 min``, ``12 s``."""
+    seconds = max(0, int(length.total_seconds()))
+    days, seconds = divmod(seconds, 86_400)
+    hours, seconds = divmod(seconds, 3_600)
+    minutes, seconds = divmod(seconds, 60)
+    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]
+    return " ".join(parts[:2]) or f"{seconds} s"
+
+
+def instant(at: datetime) -> str:
+    """Return a moment for those without a script that knows their time zone."""
+    return f"{at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
+
+
+def resource(name: str) -> str:
+    """Return what people call a resource type: ``Whole GPU``, ``MIG slice 1g.24gb``."""
+    if name == WHOLE_GPU:
+        return "Whole GPU"
+    profile = name.partition("/mig-")[2]
+    return f"MIG slice {profile}" if profile else name
+
+
+def amount(units: int, resource_name: str) -> str:
+    """Return ``2 × MIG slice 1g.24gb``."""
+    return f"{units} × {resource(resource_name)}"
+
+
+def product(name: str) -> str:
+    """Return the product name of a label, readable: no dashes, no profile at the end."""
+    return name.partition("-MIG-")[0].replace("-", " ")
+
+
+def what_fits(mebibytes: int) -> str:
+    """Return which language models a device of that memory carries, as a rule of thumb."""
+    for least_gib, sentence in _FITS:
+        if mebibytes >= least_gib * 1024:
+            return sentence
+    return "Notebooks, small models and tests"
+
+
+# The weights with room for context: 2 bytes a parameter, about 0.6 when quantised to 4 bits.
+_FITS = (
+    (88, "A 70B model, quantised; fine-tuning of a 7B model"),
+    (44, "A 14B model, or a 32B model, quantised"),
+    (21, "A 7B model, or a 14B model, quantised"),
+    (10, "A 3B model, or a 7B model, quantised"),
+)
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
