@@ -48,8 +48,8 @@ def anchors(page: Path) -> set[str]:
 
 
 def commands() -> set[str]:
-    folders = ROOT.glob("**/management/commands")
-    return {path.stem for folder in folders for path in folder.glob("[a-z]*.py")} | DJANGO_COMMANDS
+    modules = [*ROOT.glob("*/management/commands/*.py"), *ROOT.glob("gpuaas/*/*/commands/*.py")]
+    return {path.stem for path in modules} | DJANGO_COMMANDS
 
 
 @pytest.mark.parametrize("name", sorted(set(settings_read())))
