@@ -229,8 +229,8 @@ def transition(
             came_from=source.value,
             reason=reason,
         )
-    for field, value in changes.items():
-        setattr(reservation, field, value)
+    for name, value in changes.items():
+        setattr(reservation, name, value)
 
 
 def _refuse_what_rules_forbid(pool: Pool, wish: Wish, now: datetime) -> None:

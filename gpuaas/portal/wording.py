@@ -1,8 +1,11 @@
 """Numbers and names as people say them.  Pure."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-WHOLE_GPU = "nvidia.com/gpu"
+WHOLE_GPU: Final = "nvidia.com/gpu"
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+_BINARY_STEP: Final = 1024  # from MiB to GiB, from GiB to TiB
 
 
 def plural(number: int, one: str, many: str = "") -> str:
@@ -12,21 +15,21 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 def memory(mebibytes: int) -> str:
     """Return main memory: ``188 GiB``, below one GiB ``512 MiB``."""
-    if mebibytes < 1024:
+    if mebibytes < _BINARY_STEP:
         return f"{mebibytes} MiB"
-    return f"{_short(mebibytes / 1024)} GiB"
+    return f"{_short(mebibytes / _BINARY_STEP)} GiB"
 
 
 def gpu_memory(mebibytes: int) -> str:
     """Return GPU memory as it stands on the box, ``96 GB``: drivers report a little less."""
-    return f"{int(mebibytes / 1024 + 0.5)} GB"
+    return f"{int(mebibytes / _BINARY_STEP + 0.5)} GB"
 
 
 def storage(gibibytes: int) -> str:
     """Return storage: ``600 GiB``, from 1024 on ``2.5 TiB``."""
-    if gibibytes < 1024:
+    if gibibytes < _BINARY_STEP:
         return f"{gibibytes} GiB"
-    return f"{_short(gibibytes / 1024)} TiB"
+    return f"{_short(gibibytes / _BINARY_STEP)} TiB"
 
 
 def cores(millicores: int) -> str:
@@ -59,8 +62,8 @@ def resource(name: str) -> str:
 
 
 def amount(units: int, resource_name: str) -> str:
-    """Return ``2 × MIG slice 1g.24gb``."""
-    return f"{units} × {resource(resource_name)}"
+    """Return how many of what: the number, a times sign, the name of the type."""
+    return f"{units} {TIMES} {resource(resource_name)}"
 
 
 def product(name: str) -> str:
@@ -71,7 +74,7 @@ def product(name: str) -> str:
 def what_fits(mebibytes: int) -> str:
     """Return which language models a device of that memory carries, as a rule of thumb."""
     for least_gib, sentence in _FITS:
-        if mebibytes >= least_gib * 1024:
+        if mebibytes >= least_gib * _BINARY_STEP:
             return sentence
     return "Notebooks, small models and tests"
 

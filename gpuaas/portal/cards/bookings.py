@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from gpuaas.portal import wording
@@ -36,7 +37,11 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class BookingCard:
-    """One reservation, short.  ``workspace_url`` is set while the workspace can be opened."""
+    """One reservation, short.
+
+    ``workspace_url`` is set while the workspace can be opened; ``book_again``, a query for the
+    booking form, when all is over.
+    """
 
     public_id: UUID
     title: str
@@ -53,6 +58,7 @@ class BookingCard:
     workspace_url: str
     may_give_back: bool
     may_cancel: bool
+    book_again: str
 
 
 def badge(state: State) -> Badge:
@@ -82,6 +88,7 @@ def booking_card(
         workspace_url=workspace_url if can_open(reservation, session) else "",
         may_give_back=may_change and state == State.ACTIVE,
         may_cancel=may_change and state in lifecycle.HOLDS_CAPACITY,
+        book_again=_again(reservation) if may_change and state in lifecycle.TERMINAL else "",
     )
 
 
@@ -103,6 +110,19 @@ def fingerprint(cards: Iterable[object]) -> str:
 def _name(reservation: "Reservation") -> str:
     person = reservation.requested_by
     return person.get_full_name() or person.get_username()
+
+
+def _again(reservation: "Reservation") -> str:
+    """Return the query that fills the booking form with the same wish, but for the time."""
+    return urlencode(
+        {
+            "team": reservation.team.slug,
+            "type": f"{reservation.pool.slug}/{reservation.resource_name}",
+            "units": reservation.units,
+            "mode": reservation.mode,
+            "purpose": reservation.purpose,
+        }
+    )
 
 
 def _happening(

@@ -49,7 +49,7 @@ def _lines(full: "PoolFull") -> tuple[str, ...]:
 
 
 def _in_whole_minutes(window: Window) -> Window:
-    """Inputs have no seconds: start with the next whole minute, for the same time."""
+    # Inputs have no seconds: start with the next whole minute, for the same time.
     starts_at = window.starts_at.replace(second=0, microsecond=0)
     if starts_at < window.starts_at:
         starts_at += timedelta(minutes=1)

@@ -69,7 +69,7 @@ class Story:
         return fingerprint([self])
 
 
-def story_of(  # noqa: PLR0913 -- the parts of one page, each already loaded
+def story_of(
     reservation: "Reservation",
     *,
     session: "WorkspaceSession | None",
@@ -81,7 +81,7 @@ def story_of(  # noqa: PLR0913 -- the parts of one page, each already loaded
     """Return the live part of the page of ``reservation``."""
     return Story(
         now=_now(reservation, session, now),
-        steps=_steps(reservation, session, now),
+        steps=_steps(reservation, session),
         lines=tuple(Line(each.at, each.message, each.is_problem) for each in events),
         devices=tuple(device_name(hold) for hold in holds),
         workspace_url=workspace_url if can_open(reservation, session) else "",
@@ -136,7 +136,7 @@ def _during(reservation: "Reservation", session: "WorkspaceSession", now: dateti
     if session.last_error:
         return Now(
             "Something went wrong; the platform is trying again",
-            session.last_error,
+            _as_sentence(session.last_error),
             "warning",
             "alert-triangle",
             *left,
@@ -176,9 +176,7 @@ def _after(reservation: "Reservation", session: "WorkspaceSession | None", state
     return Now(word, f"{_as_sentence(reason)} {gone}".strip(), "secondary", icon)
 
 
-def _steps(
-    reservation: "Reservation", session: "WorkspaceSession | None", now: datetime
-) -> tuple[Step, ...]:
+def _steps(reservation: "Reservation", session: "WorkspaceSession | None") -> tuple[Step, ...]:
     state = State(reservation.state)
     opened_at = session.opened_at if session else None
     ready_at = session.ready_at if session else None

@@ -73,12 +73,12 @@ class BookingForm(forms.Form):
 
     def __init__(
         self,
-        *args: Any,  # noqa: ANN401 -- Django's signature
+        *args: Any,
         user: "User",
         teams: "Sequence[Team]",
         types: Sequence[TypeCard],
         now: datetime,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.cards = {card.value: card for card in types}

@@ -93,7 +93,7 @@ def _page(
 def _initial(typed: QueryDict) -> dict[str, datetime | str]:
     """Return what a link or a form that was typed in so far says, with the window offered."""
     initial: dict[str, datetime | str] = {
-        name: value for name, value in typed.items() if name in BookingForm.base_fields
+        name: str(value) for name, value in typed.items() if name in BookingForm.base_fields
     }
     initial.pop("key", None)
     starts_at, offered, ends_at = typed.get(REFILL, "").partition("/")

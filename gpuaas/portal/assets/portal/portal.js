@@ -16,7 +16,7 @@
   const spoken = (at, form) => {
     const now = new Date();
     if (form === "second" && sameDay(at, now)) return withSeconds.format(at);
-    if (form === "time" || sameDay(at, now)) return sameDay(at, now) ? onlyClock.format(at) : dayClock.format(at);
+    if (sameDay(at, now)) return form === "full" ? `today ${onlyClock.format(at)}` : onlyClock.format(at);
     const tomorrow = new Date(now.getTime());
     tomorrow.setDate(now.getDate() + 1);
     if (sameDay(at, tomorrow)) return `tomorrow ${onlyClock.format(at)}`;
