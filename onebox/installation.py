@@ -38,6 +38,8 @@ _UV_VARIABLES: Final = {
     "no-index": "UV_NO_INDEX",
     "cert": "SSL_CERT_FILE",
 }
+# pip names no cause when it is quiet: an index that has no version at all was not reached.
+_NO_INDEX_SIGNS: Final = ("(from versions: none)", "error sending request", "NewConnectionError")
 _PIP_SETTING: Final = re.compile(r"^[\w:.-]*\.(?P<name>[\w-]+)='(?P<value>.*)'$", re.MULTILINE)
 
 
@@ -102,7 +104,7 @@ def _make_venv(terminal: Terminal) -> None:
         try:
             venv.create(VENV, with_pip=True, clear=VENV.exists(), symlinks=True)
         except subprocess.CalledProcessError as error:
-            detail = _last_line(str(error.output or error.stderr or error))
+            detail = reason(_text(error.output))
             raise CannotStart(f"the virtual environment could not be made: {detail}") from error
 
 
@@ -112,6 +114,7 @@ def _pip_is_there() -> bool:
 
 def _install(requirement_set: str, terminal: Terminal, *, log: Path) -> None:
     requirements = REQUIREMENTS / f"{requirement_set}.txt"
+    log.unlink(missing_ok=True)  # what an earlier attempt said is no reason for this one
     with terminal.step("packages") as step:
         uv = _uv(log)
         if uv and _runs([*uv, "--require-hashes", "-r", str(requirements)], log=log, env=_uv_env()):
@@ -120,7 +123,8 @@ def _install(requirement_set: str, terminal: Terminal, *, log: Path) -> None:
         if _pip(["--require-hashes", "-r", str(requirements)], log=log):
             step.detail = f"{_count(requirements)} pinned, with pip"
             return
-        raise CannotStart(f"packages could not be installed: {_reason(log)}; the rest is in {log}")
+        why = reason(log.read_text(errors="replace"))
+        raise CannotStart(f"packages could not be installed: {why}; the rest is in {log}")
 
 
 def _uv(log: Path) -> list[str] | None:
@@ -179,13 +183,16 @@ def _count(requirements: Path) -> int:
     return len(re.findall(r"^[\w.-]+(?:\[.*\])?==", requirements.read_text(), re.MULTILINE))
 
 
-def _reason(log: Path) -> str:
-    """Return the line of the installer's output that says why."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if "No space left" in line or line.startswith("ERROR")]
-    return (telling or lines or ["no output"])[-1]
+def reason(output: str) -> str:
+    """Return why an installer failed, in one line, from all it had to say."""
+    if "No space left on device" in output:
+        return "no disk space left"
+    if any(sign in output for sign in _NO_INDEX_SIGNS):
+        return "no package index was reached: check the network, or set PIP_INDEX_URL"
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return (errors or lines or ["no reason given"])[-1]
 
 
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "no reason given"
+def _text(output: bytes | str | None) -> str:
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""

@@ -101,6 +101,25 @@ def test_a_python_without_venv_is_said_in_one_line(monkeypatch: pytest.MonkeyPat
         installation.ensure("onebox", Terminal(io.StringIO()))
 
 
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("ERROR: [Errno 28] No space left on device\n", "no disk space left"),
+        (
+            "ERROR: Could not find a version (from versions: none)\nERROR: No matching\n",
+            "no package index was reached: check the network, or set PIP_INDEX_URL",
+        ),
+        (
+            "WARNING: slow\nERROR: THESE PACKAGES DO NOT MATCH\n\n",
+            "ERROR: THESE PACKAGES DO NOT MATCH",
+        ),
+        ("", "no reason given"),
+    ],
+)
+def test_a_failed_installation_says_why(output: str, why: str) -> None:
+    assert installation.reason(output) == why
+
+
 def test_uv_looks_where_pip_does() -> None:
     settings = (
         "global.index-url='https://mirror.example/simple'\n"
