@@ -19,7 +19,7 @@ from gpuaas.audit import services as audit
 from gpuaas.core import errors, locks
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
-from gpuaas.inventory.models import Pool
+from gpuaas.inventory.models import Node, Pool
 from reservations import lifecycle, placement, policy, selectors
 from reservations.capacity import Demand, Window
 from reservations.models import DeviceHold, Reservation
@@ -97,10 +97,32 @@ def default_share(resource_type: inventory.ResourceType, *, pool: Pool) -> Deman
     """
     nodes = list(inventory.node_capacities(pool).values())
     gpu_memory = max(inventory.gpu_memory_mib_per_node(pool), 1)
-    share = min(1.0, resource_type.memory_mib / gpu_memory)
-    cpu_cores = int(min((node.cpu_millicores for node in nodes), default=1000) * share) // 1000
-    memory_gib = int(min((node.memory_mib for node in nodes), default=1024) * share) // 1024
+    cpu_millicores = min((node.cpu_millicores for node in nodes), default=0)
+    memory_mib = min((node.memory_mib for node in nodes), default=0)
+    cpu_cores = cpu_millicores * resource_type.memory_mib // gpu_memory // 1000
+    memory_gib = memory_mib * resource_type.memory_mib // gpu_memory // 1024
     return Demand(1, max(1, cpu_cores) * 1000, max(1, memory_gib) * 1024, DEFAULT_STORAGE_GIB)
+
+
+def problems_with(*, pool: Pool, wish: Wish, now: datetime) -> tuple[policy.Problem, ...]:
+    """Return every rule that speaks against ``wish``, however empty the pool is."""
+    problems = list(policy.problems_with(window=wish.window, units=wish.units, now=now))
+    types = {each.resource_name: each for each in inventory.resource_types(pool)}
+    found = types.get(wish.resource_name)
+    if found is None:
+        message = f"{pool} has no {wish.resource_name}: it has {', '.join(types) or 'no devices'}"
+        problems.append(policy.Problem("unknown_type", "resource_name", message))
+    elif wish.units > found.devices_per_node:
+        message = (
+            f"the largest node of {pool} has {found.devices_per_node} of {wish.resource_name}, "
+            f"you asked for {wish.units}: a booking lies on one node"
+        )
+        problems.append(policy.Problem("too_many_units", "units", message))
+    problems += policy.problems_with_demand(wish.demand)
+    if found is not None:
+        nodes = [_all_of(node) for node in inventory.node_capacities(pool).values()]
+        problems += policy.problems_with_size(wish.demand, nodes=nodes, where=str(pool))
+    return tuple(problems)
 
 
 def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: datetime) -> Reservation:
@@ -111,7 +133,8 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
     3. Read what is booked, as it is *now*, and find a place.
     4. Insert the reservation and its device holds, moving holds of others where that makes room.
 
-    A wish that ``requested_by`` has booked before is not booked again: its reservation is returned.
+    A wish that ``requested_by`` has booked before is not booked again: its reservation is returned,
+    even if its window has begun meanwhile.
 
     The transaction is durable: an enclosing one would keep the lock past our return, and could
     still roll back a booking the caller believes in.
@@ -124,7 +147,11 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
     """
     if not accounts.teams_bookable_by(requested_by, now=now).filter(pk=team.pk).exists():
         raise NotYourTeam(f"you cannot book for {team}: ask its manager to make you a member")
-    _refuse_what_rules_forbid(pool, wish, now)
+    already = selectors.booked_as(wish.public_id, by=requested_by)
+    if already is not None:
+        return already
+    if problems := problems_with(pool=pool, wish=wish, now=now):
+        raise WishRefused(problems)
     with transaction.atomic(durable=True):
         locks.hold_until_commit(
             locks.LockSpace.POOL_CAPACITY, pool.pk, wait_at_most=ADMISSION_LOCK_WAIT
@@ -132,28 +159,11 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
         already = selectors.booked_as(wish.public_id, by=requested_by)
         if already is not None:
             return already
-        states = selectors.node_states(pool, now=now)
-        place = placement.place(
-            states, resource_name=wish.resource_name, demand=wish.demand, window=wish.window
-        )
-        if place is None:
-            raise _pool_full(states, wish, now)
-        reservation = _insert(pool, team, requested_by, wish, place.node, now)
-        _move_holds(place.moved, at=now)
-        _hold(reservation, place.devices)
-        audit.record(
-            "reservation.approved",
-            subject=reservation.subject,
-            actor=requested_by,
-            team=team,
-            at=now,
-            pool=pool.slug,
-            resource_name=wish.resource_name,
-            units=wish.units,
-            starts_at=wish.window.starts_at.isoformat(),
-            ends_at=wish.window.ends_at.isoformat(),
-        )
-    return reservation
+        states, place = _find_place(pool, wish, now)
+        if place is not None:
+            return _book(pool, team, requested_by, wish, place, now)
+    # The search for another window takes longer than anything above, and needs no lock.
+    raise _pool_full(states, wish, now)
 
 
 def cancel(*, reservation: Reservation, actor: User, now: datetime) -> None:
@@ -233,26 +243,65 @@ def transition(
         setattr(reservation, name, value)
 
 
-def _refuse_what_rules_forbid(pool: Pool, wish: Wish, now: datetime) -> None:
-    problems = list(policy.problems_with(window=wish.window, units=wish.units, now=now))
-    types = {each.resource_name: each for each in inventory.resource_types(pool)}
-    found = types.get(wish.resource_name)
-    if found is None:
-        message = f"{pool} has no {wish.resource_name}: it has {', '.join(types) or 'no devices'}"
-        problems.append(policy.Problem("unknown_type", "resource_name", message))
-    elif wish.units > found.devices_per_node:
-        message = (
-            f"the largest node of {pool} has {found.devices_per_node} of {wish.resource_name}, "
-            f"you asked for {wish.units}: a booking lies on one node"
+def _find_place(
+    pool: Pool, wish: Wish, now: datetime
+) -> tuple[list[placement.NodeState], placement.Placement | None]:
+    """Return the calendar as it is now, and where in it the wish goes.
+
+    Canceling and starting take no pool lock.  So the bookings that are to exchange devices are
+    locked themselves, and if one of them has left or started meanwhile, we look again.
+    """
+    while True:
+        states = selectors.node_states(pool, now=now)
+        place = placement.place(
+            states, resource_name=wish.resource_name, demand=wish.demand, window=wish.window
         )
-        problems.append(policy.Problem("too_many_units", "units", message))
-    problems.extend(
-        policy.Problem("too_little", field, f"{field} must be at least 1")
-        for field in ("cpu_millicores", "memory_mib", "storage_gib")
-        if getattr(wish, field) < 1
+        if place is None or _lock_waiting(place.moved):
+            return states, place
+
+
+def _lock_waiting(reservations: Mapping[int, Sequence[int]]) -> bool:
+    """Lock those of ``reservations`` that have not started; return whether that is all of them."""
+    if not reservations:
+        return True
+    waiting = Reservation.objects.filter(
+        pk__in=list(reservations), state=lifecycle.State.APPROVED.value
+    ).select_for_update()
+    return len(waiting.order_by("pk").values_list("pk")) == len(reservations)
+
+
+def _book(
+    pool: Pool,
+    team: Team,
+    requested_by: User,
+    wish: Wish,
+    place: placement.Placement,
+    now: datetime,
+) -> Reservation:
+    reservation = _insert(pool, team, requested_by, wish, place.node, now)
+    _move_holds(place.moved, at=now)
+    _hold(reservation, place.devices)
+    audit.record(
+        "reservation.approved",
+        subject=reservation.subject,
+        actor=requested_by,
+        team=team,
+        at=now,
+        pool=pool.slug,
+        resource_name=wish.resource_name,
+        units=wish.units,
+        starts_at=wish.window.starts_at.isoformat(),
+        ends_at=wish.window.ends_at.isoformat(),
     )
-    if problems:
-        raise WishRefused(problems)
+    return reservation
+
+
+def _all_of(node: Node) -> Demand:
+    return Demand(
+        cpu_millicores=node.cpu_millicores,
+        memory_mib=node.memory_mib,
+        storage_gib=node.storage_gib,
+    )
 
 
 def _insert(
@@ -319,18 +368,13 @@ def _pool_full(states: Sequence[placement.NodeState], wish: Wish, now: datetime)
         resource_name=wish.resource_name,
         demand=wish.demand,
         window=wish.window,
-        latest=max(now, wish.window.starts_at) + selectors.LOOK_AHEAD,
+        latest=min(wish.window.starts_at + selectors.LOOK_AHEAD, now + policy.HORIZON),
     )
     return PoolFull(wish=wish, free=best, nearest=nearest)
 
 
 def _shortage(demand: Demand, free: Demand) -> str:
-    names = {
-        "devices": "devices",
-        "cpu_millicores": "thousandths of a core",
-        "memory_mib": "MiB of memory",
-        "storage_gib": "GiB of storage",
-    }
+    names = {"devices": "devices", **policy.UNIT_OF}
     short = [
         f"{getattr(demand, q)} {name} requested, {getattr(free, q)} free on one node"
         for q, name in names.items()

@@ -58,11 +58,10 @@ def held_alone(space: LockSpace, object_id: int) -> Iterator[bool]:
 
     It does not wait.  The lock lives as long as the connection: a process that dies lets go.
     """
-    parameters = connection.get_connection_params()
-    own = {
-        k: v for k, v in parameters.items() if k in {"dbname", "user", "password", "host", "port"}
-    }
-    with psycopg.connect(**own, autocommit=True) as lock_connection:
+    own = connection.get_connection_params()
+    for of_django in ("cursor_factory", "context", "prepare_threshold"):
+        own.pop(of_django, None)
+    with psycopg.connect(**{**own, "autocommit": True}) as lock_connection:
         row = lock_connection.execute(
             "SELECT pg_try_advisory_lock(%s, %s)", [space.value, object_id]
         ).fetchone()

@@ -1,0 +1,193 @@
+"""Races for the last device, with each guard and without it.
+
+A test that shows a guard working proves nothing unless another shows the race without it.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import IntegrityError
+
+from gpuaas.core import locks
+from gpuaas.inventory.models import Pool
+from reservations import placement, selectors, services
+from reservations.models import DeviceHold, Reservation
+from tests import make
+from tests.concurrency.threads import at_once
+from tests.make import SLICE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def admit_one(pool: Pool) -> Callable[[], str]:
+    """Return an action that books one slice and says what became of it."""
+    team = make.team()
+    person = make.user(teams=[team])
+
+    def action() -> str:
+        try:
+            services.admit(
+                pool=Pool.objects.get(pk=pool.pk),
+                team=team,
+                requested_by=person,
+                wish=make.wish(),
+                now=make.NOON,
+            )
+        except services.PoolFull:
+            return "full"
+        except IntegrityError as error:
+            constraint = "device_held_once_at_a_time"
+            return f"refused by {constraint if constraint in str(error) else error}"
+        return "admitted"
+
+    return action
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
+    """Return a pool of one slice, where two who want it read the calendar before either writes."""
+    both_have_read = threading.Barrier(2)
+    read = selectors.node_states
+
+    def read_then_meet(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
+        states = read(pool, now=now)
+        # With the lock the other never gets here, and the barrier times out.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_have_read.wait(timeout=0.5)
+        return states
+
+    monkeypatch.setattr(selectors, "node_states", read_then_meet)
+    return make.pool(devices={SLICE: 1})
+
+
+@pytest.fixture
+def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "hold_until_commit", lambda *_, **__: None)
+
+
+@pytest.fixture
+def no_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_hold", lambda *_: None)
+
+
+def test_without_lock_and_holds_the_pool_is_oversold(
+    pool: Pool, no_lock: None, no_holds: None
+) -> None:
+    # If this fails, the next tests prove nothing: the race they guard against is not happening.
+    assert at_once([admit_one(pool), admit_one(pool)]) == ["admitted", "admitted"]
+
+
+def test_without_the_lock_the_database_refuses_the_second(pool: Pool, no_lock: None) -> None:
+    outcomes = at_once([admit_one(pool), admit_one(pool)])
+
+    assert sorted(outcomes) == ["admitted", "refused by device_held_once_at_a_time"]
+    assert Reservation.objects.count() == DeviceHold.objects.count() == 1
+
+
+def test_with_the_lock_one_is_admitted_and_the_other_told_that_it_is_full(pool: Pool) -> None:
+    outcomes = at_once([admit_one(pool), admit_one(pool)])
+
+    assert sorted(outcomes) == ["admitted", "full"]
+    assert Reservation.objects.count() == DeviceHold.objects.count() == 1
+
+
+def test_sixteen_at_once_get_exactly_the_four_slots_there_are() -> None:
+    pool = make.pool(devices={SLICE: 4})
+
+    outcomes = at_once([admit_one(pool) for _ in range(16)])
+
+    assert (outcomes.count("admitted"), outcomes.count("full")) == (4, 12)
+    assert DeviceHold.objects.values("device").distinct().count() == 4
+
+
+def test_two_pools_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    both_hold_their_lock = threading.Barrier(2)
+    read = selectors.node_states
+
+    def read_when_both_are_here(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
+        both_hold_their_lock.wait(timeout=5)  # breaks, and fails the test, if one has to wait
+        return read(pool, now=now)
+
+    monkeypatch.setattr(selectors, "node_states", read_when_both_are_here)
+
+    assert at_once(
+        [admit_one(make.pool(devices={SLICE: 1})), admit_one(make.pool(devices={SLICE: 1}))]
+    ) == ["admitted", "admitted"]
+
+
+def test_who_waits_too_long_for_the_lock_is_told_to_try_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "ADMISSION_LOCK_WAIT", timedelta(milliseconds=50))
+    first_reads, second_is_done = threading.Event(), threading.Event()
+    read = selectors.node_states
+
+    def read_slowly(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
+        first_reads.set()
+        second_is_done.wait(timeout=5)
+        return read(pool, now=now)
+
+    monkeypatch.setattr(selectors, "node_states", read_slowly)
+    pool = make.pool()
+    first, second = admit_one(pool), admit_one(pool)
+
+    def late() -> str:
+        first_reads.wait(timeout=5)
+        try:
+            return second()
+        except locks.LockBusy as busy:
+            return busy.code
+        finally:
+            second_is_done.set()
+
+    assert at_once([first, late]) == ["admitted", "busy"]
+
+
+@pytest.mark.parametrize("ending", ["canceled", "started"])
+def test_a_booking_that_changes_while_its_device_is_exchanged_stays_consistent(
+    monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    # Canceling and starting take no pool lock, so they can fall between the reading of the
+    # calendar and the exchange of a booking's device.
+    pool = make.pool(devices={SLICE: 2})
+    zero, one = pool.nodes.get().devices.order_by("ordinal")
+    waiting = [
+        make.reservation(of=pool, at=make.window(1, 3), devices=[zero]),
+        make.reservation(of=pool, at=make.window(3, 5), devices=[one]),
+    ]
+    read, reads = selectors.node_states, iter(range(10))
+
+    def end_them() -> None:
+        for each in waiting:
+            if ending == "canceled":
+                services.cancel(reservation=each, actor=each.requested_by, now=make.NOON)
+            else:
+                services.transition(
+                    reservation=each,
+                    target=services.lifecycle.State.ACTIVE,
+                    reason="its window opened",
+                    actor=None,
+                    now=make.NOON,
+                )
+
+    def read_then_change(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
+        states = read(pool, now=now)
+        if next(reads) == 0:
+            at_once([end_them])
+        return states
+
+    monkeypatch.setattr(selectors, "node_states", read_then_change)
+    before = set(DeviceHold.objects.values_list("reservation", "device"))
+
+    (outcome,) = at_once([admit_one(pool)])
+
+    after = set(DeviceHold.objects.values_list("reservation", "device"))
+    if ending == "canceled":
+        assert outcome == "admitted"
+        assert len(after) == 1  # of the new booking alone
+    else:
+        assert outcome == "full"
+        assert after == before
