@@ -73,7 +73,6 @@ def run_on_each_cluster(*, clock: Callable[[], datetime], dry_run: bool = False)
         lambda cluster, kube: run(
             cluster=cluster,
             kube=kube,
-            installation=settings.INSTALLATION,
             clock=clock,
             dry_run=dry_run,
         ),
@@ -85,7 +84,6 @@ def run(
     *,
     cluster: Cluster,
     kube: port.Cluster,
-    installation: str,
     clock: Callable[[], datetime],
     dry_run: bool = False,
     pause: Callable[[float], None] = time.sleep,
@@ -107,7 +105,9 @@ def run(
         began_at = moved_at = clock()
         while True:
             seen_before = dict(report.waiting)
-            world = World(kube, observe.look(kube, installation=installation), dry_run=dry_run)
+            world = World(
+                kube, observe.look(kube, installation=settings.INSTALLATION), dry_run=dry_run
+            )
             with transaction.atomic() if dry_run else nullcontext():
                 _act_on_all(cluster, world, now=clock(), report=report)
                 if dry_run:

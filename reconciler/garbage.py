@@ -40,7 +40,6 @@ def collect_on_each_cluster(
         lambda cluster, kube: collect(
             cluster_name=cluster.name,
             kube=kube,
-            installation=settings.INSTALLATION,
             now=clock(),
             dry_run=dry_run,
         ),
@@ -52,7 +51,6 @@ def collect(
     *,
     cluster_name: str,
     kube: port.Cluster,
-    installation: str,
     now: datetime,
     dry_run: bool = False,
 ) -> Report:
@@ -63,7 +61,7 @@ def collect(
     """
     report = Report(cluster_name)
     calls_before = Counter(kube.calls)
-    world = World(kube, observe.look(kube, installation=installation), dry_run=dry_run)
+    world = World(kube, observe.look(kube, installation=settings.INSTALLATION), dry_run=dry_run)
     for namespace in world.picture.namespaces():
         name = namespace["metadata"]["name"]
         if is_terminating(namespace):

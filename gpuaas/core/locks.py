@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import psycopg
@@ -65,4 +65,9 @@ def held_alone(space: LockSpace, object_id: int) -> Iterator[bool]:
         row = lock_connection.execute(
             "SELECT pg_try_advisory_lock(%s, %s)", [space.value, object_id]
         ).fetchone()
-        yield bool(row and row[0])
+        try:
+            yield bool(row and row[0])
+        finally:
+            # Now, not when the server gets round to noticing that the connection is gone.
+            with suppress(psycopg.OperationalError):
+                lock_connection.execute("SELECT pg_advisory_unlock_all()")

@@ -14,7 +14,10 @@ def build(spec: SessionSpec) -> Manifest:
             "name": spec.namespace,
             "labels": {
                 **naming.labels(spec),
-                "pod-security.kubernetes.io/enforce": "restricted",
+                # Baseline, not restricted: a bare `kubectl run`, and the model servers' own images,
+                # state no security context.  OpenShift's SCC restricts them all the same.
+                "pod-security.kubernetes.io/enforce": "baseline",
+                "pod-security.kubernetes.io/audit": "restricted",
                 "pod-security.kubernetes.io/warn": "restricted",
                 # OpenShift would otherwise write labels of its own over ours.
                 "security.openshift.io/scc.podSecurityLabelSync": "false",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from gpuaas.inventory.models import Cluster
 from reconciler import naming
-from reconciler.cluster import is_terminating, ref_to
+from reconciler.cluster import Manifest, Ref, is_terminating, ref_to
 from reconciler.provision import Done, Outcome, Waiting
 from reconciler.world import World
 from sessions import selectors, services
@@ -20,13 +20,14 @@ def due(cluster: Cluster, now: datetime) -> Iterable[WorkspaceSession]:
 def act(session: WorkspaceSession, world: World, now: datetime) -> Outcome:
     """Delete the namespace by its UID, then wait until it is gone, then close the session.
 
-    The picture is complete, so a namespace that is not in it does not exist, or is none of ours.
+    A namespace that is not in the picture may have lost its labels: ask for it by name before
+    saying that it is gone.
     """
     services.begin_stop(session=session, now=now)
-    found = world.picture.namespace(session.namespace)
-    if found is None or found["metadata"]["labels"].get(naming.SESSION_LABEL) != str(
-        session.public_id
-    ):
+    found = world.picture.namespace(session.namespace) or world.kube.get(
+        Ref("v1", "Namespace", session.namespace)
+    )
+    if found is None or not _is_of(session, found):
         services.close(session=session, now=now)
         return Done()
     if not is_terminating(found):
@@ -34,3 +35,10 @@ def act(session: WorkspaceSession, world: World, now: datetime) -> Outcome:
     reason = "the namespace and all in it is being removed"
     services.record_waiting(session=session, reason=reason, now=now)
     return Waiting(reason)
+
+
+def _is_of(session: WorkspaceSession, namespace: Manifest) -> bool:
+    """Return whether it is the one we made: by our label, or by the UID we wrote down."""
+    metadata = namespace["metadata"]
+    labelled = metadata.get("labels", {}).get(naming.SESSION_LABEL)
+    return bool(labelled == str(session.public_id) or metadata["uid"] == session.namespace_uid)

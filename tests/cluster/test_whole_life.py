@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 from kubernetes import client as official
 from kubernetes.client.exceptions import ApiException
+from pytest_django.fixtures import Settings
 
 from gpuaas.inventory import labels
 from gpuaas.inventory import services as inventory
@@ -53,7 +54,7 @@ class Product:
         )
 
     def reconcile(self, *, clock: Callable[[], datetime] = timezone.now) -> cycle.Report:
-        return cycle.run(cluster=self.row, kube=self.kube, installation=INSTALLATION, clock=clock)
+        return cycle.run(cluster=self.row, kube=self.kube, clock=clock)
 
     def reconcile_until(self, reservation: Reservation, state: SessionState) -> WorkspaceSession:
         """Run pass after pass, as the schedule would, until the session is in ``state``."""
@@ -70,7 +71,8 @@ class Product:
 
 
 @pytest.fixture
-def product(cluster: Cluster, transactional_db: None) -> Iterator[Product]:
+def product(cluster: Cluster, transactional_db: None, settings: Settings) -> Iterator[Product]:
+    settings.INSTALLATION = INSTALLATION
     product = Product(cluster)
     yield product
     for ref in product.objects():
@@ -133,11 +135,12 @@ def _the_quota_is_read_and_never_changed(tenant: Any, namespace: str) -> None:
     quota = tenant.read_namespaced_resource_quota(naming.QUOTA, namespace)
     assert quota.status.hard[f"requests.{objects.SLICE}"] == "2"
     more = {"spec": {"hard": {f"requests.{objects.SLICE}": "4"}}}
-    for change in (
+    changes: list[Callable[[], Any]] = [
         lambda: tenant.patch_namespaced_resource_quota(naming.QUOTA, namespace, more),
         lambda: tenant.delete_namespaced_resource_quota(naming.QUOTA, namespace),
         lambda: tenant.patch_namespace(namespace, {"metadata": {"labels": {"a": "b"}}}),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(ApiException) as refused:
             change()
         assert refused.value.status == 403

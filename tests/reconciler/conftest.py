@@ -52,7 +52,6 @@ class Installation:
         return cycle.run(
             cluster=self.row,
             kube=self.kube,
-            installation="gpuaas",
             clock=self.clock,
             dry_run=dry_run,
             pause=self._pause,

@@ -8,7 +8,7 @@ from gpuaas.core import locks
 from reconciler import cluster as port
 from reconciler import naming, observe, provision
 from reconciler.cluster import ClusterUnavailable, Ref
-from reservations import services
+from reservations import lifecycle, services
 from reservations.models import Reservation
 from sessions import services as sessions
 from sessions.models import SessionState, WorkspaceSession
@@ -342,6 +342,35 @@ def test_a_namespace_that_someone_deletes_comes_back_when_it_is_gone(
     assert session.state == SessionState.READY
 
 
+def test_a_namespace_that_lost_its_labels_is_stopped_all_the_same(
+    installation: Installation,
+) -> None:
+    reservation = booked(installation, 0, 4)
+    installation.reconcile()
+    installation.reconcile()  # the second pass has seen the namespace's UID
+    name = namespace_of(reservation)
+    bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    installation.kube.apply(bare)
+    assert Ref("v1", "Namespace", name) not in _seen(installation)
+
+    installation.at(4).reconcile()
+
+    assert state_of(reservation) == ("COMPLETED", "ENDED")
+    assert installation.kube.get(Ref("v1", "Namespace", name)) is None
+
+
+def test_a_strangers_namespace_of_the_same_name_is_left_alone(
+    installation: Installation,
+) -> None:
+    session = make.session(of=booked(installation, 0, 4, state=lifecycle.State.ACTIVE))
+    stranger = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": session.namespace}}
+    installation.kube.apply(stranger)
+
+    installation.at(4).reconcile()
+
+    assert installation.kube.get(Ref("v1", "Namespace", session.namespace)) is not None
+
+
 def test_a_session_being_stopped_survives_every_failure(
     installation: Installation, simulator: Simulator
 ) -> None:
@@ -354,6 +383,10 @@ def test_a_session_being_stopped_survives_every_failure(
 
     installation.at(4.5).reconcile()
     assert state_of(reservation) == ("COMPLETED", "ENDED")
+
+
+def _seen(installation: Installation) -> set[Ref]:
+    return set(observe.look(installation.kube, installation="gpuaas").objects)
 
 
 def _of_kind(installation: Installation, kind: str, namespace: str) -> list[dict[str, Any]]:

@@ -29,7 +29,6 @@ def collect(
     return garbage.collect(
         cluster_name="simcluster",
         kube=installation.kube,
-        installation="gpuaas",
         now=now,
         dry_run=dry_run,
     )

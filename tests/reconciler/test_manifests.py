@@ -22,7 +22,7 @@ LABELS = {
 }
 
 
-def test_the_namespace_carries_the_booking_and_the_restricted_profile() -> None:
+def test_the_namespace_carries_the_booking_and_its_pod_security() -> None:
     assert namespace.build(SPEC) == {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -30,7 +30,8 @@ def test_the_namespace_carries_the_booking_and_the_restricted_profile() -> None:
             "name": "s-0000000100004000",
             "labels": {
                 **LABELS,
-                "pod-security.kubernetes.io/enforce": "restricted",
+                "pod-security.kubernetes.io/enforce": "baseline",
+                "pod-security.kubernetes.io/audit": "restricted",
                 "pod-security.kubernetes.io/warn": "restricted",
                 "security.openshift.io/scc.podSecurityLabelSync": "false",
             },

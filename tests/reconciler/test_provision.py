@@ -68,6 +68,6 @@ def test_what_a_session_waits_for_is_said_in_words(
 )
 def test_available_means_the_current_generation_has_a_ready_pod(
     status: dict[str, Any],
-    expected: bool,  # noqa: FBT001 -- a table's column
+    expected: bool,
 ) -> None:
     assert is_available(deployment(**status)) is expected

@@ -40,5 +40,5 @@ def test_nothing_drifts_from_itself(value: Any) -> None:
         pytest.param([1], {"a": 1}, True, id="a map for a list"),
     ],
 )
-def test_what_is_drift(desired: Any, observed: Any, expected: bool) -> None:  # noqa: FBT001 -- a table's column
+def test_what_is_drift(desired: Any, observed: Any, expected: bool) -> None:
     assert drifted(desired, observed) is expected
