@@ -1,8 +1,10 @@
 """The only module that talks to django-guardian: grants on teams, few rows, never per booking."""
 
+from datetime import datetime
+
 from guardian.shortcuts import assign_perm, remove_perm
 
-from gpuaas.accounts.models import Team, User
+from gpuaas.accounts.models import Membership, Team, User
 
 MANAGE_TEAM = "accounts.manage_team"
 
@@ -17,6 +19,14 @@ def revoke_team_management(*, user: User, team: Team) -> None:
     remove_perm(MANAGE_TEAM, user, team)
 
 
-def may_manage_team(*, user: User, team: Team) -> bool:
-    """Return whether ``user`` holds the grant on ``team`` or administers the platform."""
-    return user.is_active and (user.is_platform_admin or user.has_perm(MANAGE_TEAM, team))
+def may_manage_team(*, user: User, team: Team, now: datetime) -> bool:
+    """Return whether ``user`` manages ``team`` or administers the platform.
+
+    The grant knows no end, so a manager's membership must stand besides.
+    """
+    if not user.is_active:
+        return False
+    if user.is_platform_admin:
+        return True
+    is_member = Membership.objects.filter(user=user, team=team).current(now).exists()
+    return is_member and user.has_perm(MANAGE_TEAM, team)

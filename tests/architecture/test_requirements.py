@@ -85,9 +85,9 @@ def test_nothing_we_ship_is_under_a_strong_copyleft(name: str) -> None:
         except importlib.metadata.PackageNotFoundError:
             continue  # for another platform or Python
         words = [
-            metadata.get("License-Expression") or "",
+            *(metadata.get_all("License-Expression") or []),
             *(c for c in metadata.get_all("Classifier") or [] if c.startswith("License")),
-            (metadata.get("License") or "").partition("\n")[0],
+            *(text.partition("\n")[0] for text in metadata.get_all("License") or []),
         ]
         strict += [
             (package, word)

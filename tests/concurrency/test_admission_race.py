@@ -14,6 +14,7 @@ from django.db import IntegrityError
 from gpuaas.core import locks
 from gpuaas.inventory.models import Pool
 from reservations import placement, selectors, services
+from reservations.lifecycle import State
 from reservations.models import DeviceHold, Reservation
 from tests import make
 from tests.concurrency.threads import at_once
@@ -167,7 +168,7 @@ def test_a_booking_that_changes_while_its_device_is_exchanged_stays_consistent(
             else:
                 services.transition(
                     reservation=each,
-                    target=services.lifecycle.State.ACTIVE,
+                    target=State.ACTIVE,
                     reason="its window opened",
                     actor=None,
                     now=make.NOON,

@@ -104,7 +104,7 @@ def test_its_connection_has_the_options_of_the_address(monkeypatch: pytest.Monke
 
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "sslmode", "prefer")
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "connect_timeout", "7")
-    monkeypatch.setattr(locks.psycopg, "connect", remember)
+    monkeypatch.setattr("gpuaas.core.locks.psycopg.connect", remember)
 
     with locks.held_alone(LockSpace.RECONCILE_CYCLE, 1) as alone:
         assert alone

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.db import DatabaseError, connections
 from pytest_django import Settings
 
 from gpuaas import checks
@@ -67,7 +67,7 @@ class TestE001:
 
 def test_e001_is_silent_before_the_first_migration(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_such_table() -> None:
-        raise checks.DatabaseError
+        raise DatabaseError
 
     monkeypatch.setattr("gpuaas.checks.inventory.pools", no_such_table)
 

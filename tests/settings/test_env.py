@@ -54,7 +54,7 @@ def test_a_secret_without_variable_or_file_must_be_set() -> None:
     ("value", "meaning"),
     [("1", True), ("True", True), ("yes", True), ("on", True), ("0", False), ("OFF", False)],
 )
-def test_a_yes_or_no(monkeypatch: pytest.MonkeyPatch, value: str, meaning: bool) -> None:  # noqa: FBT001
+def test_a_yes_or_no(monkeypatch: pytest.MonkeyPatch, value: str, meaning: bool) -> None:
     monkeypatch.setenv(NAME, value)
 
     assert env.env_bool(NAME, default=not meaning) is meaning

@@ -46,7 +46,7 @@ def devices(number: int) -> Demand:
         pytest.param((5, 6), False, id="after"),
     ],
 )
-def test_overlap(other: tuple[float, float], overlaps: bool) -> None:  # noqa: FBT001
+def test_overlap(other: tuple[float, float], overlaps: bool) -> None:
     one, two = make.window(2, 4), make.window(*other)
 
     assert one.overlaps(two) is overlaps

@@ -1,6 +1,7 @@
 """`reservations.placement`, against an hour-by-hour oracle that tries everything."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import pytest
@@ -12,7 +13,10 @@ from reservations.placement import Held, NodeState, Placement, first_fit, place
 from tests import make
 from tests.make import GPU, SLICE
 
-NODES = {1: {SLICE: (11, 12, 13), GPU: (14,)}, 2: {SLICE: (21, 22), GPU: (23, 24)}}
+NODES: Mapping[int, Mapping[str, tuple[int, ...]]] = {
+    1: {SLICE: (11, 12, 13), GPU: (14,)},
+    2: {SLICE: (21, 22), GPU: (23, 24)},
+}
 CAPACITY = Demand(cpu_millicores=6, memory_mib=8, storage_gib=6)
 LAST_HOUR = 24
 
