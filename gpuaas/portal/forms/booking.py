@@ -120,32 +120,33 @@ class BookingForm(forms.Form):
         return self.public_id
 
     def clean(self) -> dict[str, Any]:
-        """Work out the window; beside other mistakes say at once what rules have against it."""
+        """Work out the window."""
         data = super().clean() or self.cleaned_data
         starts_at = self._starts_at(data)
         ends_at = self._ends_at(data, starts_at)
         if starts_at and ends_at:
             data["window"] = Window(starts_at, ends_at)
-            if self.errors:
-                self.add_problems(
-                    policy.problems_with(window=data["window"], units=1, now=self.now)
-                )
         return data
 
-    def wish(self) -> Wish:
-        """Return what a valid form asks for."""
+    def wish(self) -> Wish | None:
+        """Return what the form asks for, as far as it can be read; None without type or window.
+
+        A field that cannot be read counts as left out: it has its error already.
+        """
         data = self.cleaned_data
-        card, units = self.chosen_card, data["units"]
+        if "type" not in data or "window" not in data:
+            return None
+        card, units = self.chosen_card, data.get("units", 1)
         return Wish(
-            public_id=data["key"],
+            public_id=data.get("key", uuid.UUID(int=0)),
             resource_name=card.resource_name,
             units=units,
             window=data["window"],
-            mode=AllocationMode(data["mode"]),
-            cpu_millicores=(data["cpu_cores"] or card.share_cores * units) * 1000,
-            memory_mib=(data["memory_gib"] or card.share_memory_gib * units) * 1024,
-            storage_gib=data["storage_gib"] or card.share_storage_gib,
-            purpose=data["purpose"],
+            mode=AllocationMode(data.get("mode", AllocationMode.INTERACTIVE)),
+            cpu_millicores=(data.get("cpu_cores") or card.share_cores * units) * 1000,
+            memory_mib=(data.get("memory_gib") or card.share_memory_gib * units) * 1024,
+            storage_gib=data.get("storage_gib") or card.share_storage_gib,
+            purpose=data.get("purpose", ""),
         )
 
     def add_problems(self, problems: Iterable[policy.Problem]) -> None:

@@ -56,14 +56,16 @@ def _take(
         messages.info(request, "That form was sent before: this is the booking it made.")
         return redirect("portal:reservation", already.public_id)
     shortage = None
-    if form.is_valid():
+    is_complete = form.is_valid()
+    wish = form.wish()
+    if wish is not None:
+        pool = get_object_or_404(inventory.pools(), slug=form.chosen_card.pool_slug)
+        if not is_complete:  # say all that is wrong at once
+            form.add_problems(services.problems_with(pool=pool, wish=wish, now=form.now))
+            return _page(request, form, pools)
         try:
             reservation = services.admit(
-                pool=get_object_or_404(inventory.pools(), slug=form.chosen_card.pool_slug),
-                team=form.chosen_team,
-                requested_by=user,
-                wish=form.wish(),
-                now=form.now,
+                pool=pool, team=form.chosen_team, requested_by=user, wish=wish, now=form.now
             )
         except services.WishRefused as refused:
             form.add_problems(refused.problems)

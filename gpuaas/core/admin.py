@@ -1,0 +1,47 @@
+"""What every page of the admin site has in common: nobody changes by accident what services own."""
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+Row = TypeVar("Row", bound=Model)
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+    TypedAdmin = ModelAdmin
+else:
+
+    class TypedAdmin(admin.ModelAdmin):
+        """Django's, with the type parameter that only the type checker needs."""
+
+        def __class_getitem__(cls, _row):
+            return cls
+
+
+class ReadOnlyAdmin(TypedAdmin[Row]):
+    """Rows to look at.  Platform administrators see all; managers see them where ``for_managers``.
+
+    A page that managers see has to narrow its ``get_queryset`` to what is visible to them.
+    """
+
+    for_managers = False
+    show_full_result_count = False
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:  # noqa: ARG002 -- Django's signature
+        user: Any = request.user
+        return bool(user.is_active and user.is_staff and (user.is_superuser or self.for_managers))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:  # noqa: ARG002
+        return False

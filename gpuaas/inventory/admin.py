@@ -1,0 +1,76 @@
+"""The hardware in the admin site.  What a cluster tells about itself is read-only here."""
+
+from collections.abc import Sequence
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from gpuaas.core.admin import ReadOnlyAdmin, TypedAdmin
+from gpuaas.inventory.models import Cluster, Device, Node, Pool
+
+
+@admin.register(Cluster)
+class ClusterAdmin(TypedAdmin[Cluster]):
+    list_display = ("display_name", "name", "is_enabled", "in_cluster", "storage_class")
+
+    def get_readonly_fields(
+        self,
+        request: HttpRequest,  # noqa: ARG002 -- Django's signature
+        obj: Cluster | None = None,
+    ) -> tuple[str, ...]:
+        return ("name",) if obj else ()  # also the name of the credentials
+
+    def has_delete_permission(self, request: HttpRequest, obj: Cluster | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+@admin.register(Pool)
+class PoolAdmin(TypedAdmin[Pool]):
+    list_display = ("name", "slug", "cluster", "description")
+    list_select_related = ("cluster",)
+    prepopulated_fields = {"slug": ("name",)}
+
+    def get_readonly_fields(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Pool | None = None,
+    ) -> tuple[str, ...]:
+        return ("cluster", "slug") if obj else ()
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Pool | None = None
+    ) -> dict[str, Sequence[str]]:
+        return {} if obj else dict(super().get_prepopulated_fields(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Pool | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+@admin.register(Node)
+class NodeAdmin(ReadOnlyAdmin[Node]):
+    list_display = (
+        "name",
+        "cluster",
+        "pool",
+        "cpu_millicores",
+        "memory_mib",
+        "storage_gib",
+        "is_schedulable",
+    )
+    list_filter = ("cluster", "pool", "is_schedulable")
+    list_select_related = ("cluster", "pool")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Node | None = None) -> tuple[str, ...]:  # noqa: ARG002
+        # The pool is open only while there is none: its lock guards the bookings of its nodes.
+        facts = ("cluster", "name", "cpu_millicores", "memory_mib", "storage_gib", "is_schedulable")
+        return facts if obj and obj.pool_id is None else (*facts, "pool")
+
+    def has_change_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
+        return self.has_view_permission(request) and (obj is None or obj.pool_id is None)
+
+
+@admin.register(Device)
+class DeviceAdmin(ReadOnlyAdmin[Device]):
+    list_display = ("node", "resource_name", "ordinal", "product", "memory_mib", "state")
+    list_filter = ("resource_name", "state", "node")
+    list_select_related = ("node",)
