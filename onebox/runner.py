@@ -88,6 +88,9 @@ class _Start:
         state.write_private(self._folder.environment, state.as_json(told))
         self._prepare(told, identity=identity, cluster_kind=cluster_kind)
         self._product(Product(self._folder, told), port)
+        with self._terminal.step("cluster") as step:
+            step.detail = cluster_kind
+            self._wait("the cluster", self._folder.kubeconfig.exists, _CLUSTER_TIMEOUT_SECONDS)
         return portal
 
     def _cluster(self, kind: str) -> None:
@@ -142,13 +145,11 @@ class _Start:
             product.worker("default", concurrency=2),
             product.beat(),
         )
-        with self._terminal.step("portal, workers, beat") as step:
-            step.detail = f"port {port}"
+        with self._terminal.step("portal") as step:
+            step.detail = f"port {port}; two workers and beat beside it"
             for program in programs:
                 self._supervisor.start(program, now=time.monotonic())
             self._wait("the portal", lambda: answers(port), _READY_TIMEOUT_SECONDS)
-        with self._terminal.step("cluster"):
-            self._wait("the cluster", self._folder.kubeconfig.exists, _CLUSTER_TIMEOUT_SECONDS)
 
     def _wait(self, what: str, ready: Callable[[], bool], timeout_seconds: float) -> None:
         def ready_or_broken() -> bool:
