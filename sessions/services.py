@@ -154,7 +154,8 @@ def _move(session: WorkspaceSession, target: SessionState, **fields: object) -> 
     )
     if changed_rows == 0:
         raise StaleSession(f"session {session} is not {source.value} any more")
-    session.state = target.value
+    for field, value in {"state": target.value, **fields}.items():
+        setattr(session, field, value)
 
 
 def _note(session: WorkspaceSession, **fields: object) -> None:

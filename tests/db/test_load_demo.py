@@ -1,0 +1,51 @@
+"""``manage.py load_demo``: the demo organisation, once however often it is loaded."""
+
+import io
+
+import pytest
+from django.core.management import call_command
+
+from gpuaas import demo
+from gpuaas.accounts import selectors
+from gpuaas.accounts.models import Membership, Team, User
+from gpuaas.inventory.models import Cluster
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+
+def load(**options: str) -> str:
+    output = io.StringIO()
+    call_command("load_demo", stdout=output, **options)
+    return output.getvalue()
+
+
+def test_everybody_can_log_in_with_the_password_that_is_printed() -> None:
+    assert load() == "4 people, 2 teams, 1 cluster\n"
+
+    for login in demo.LOGINS:
+        user = User.objects.get(username=login.username)
+        assert user.check_password(login.password)
+        assert user.first_name == login.first_name
+
+
+def test_the_second_load_changes_nothing_but_the_address() -> None:
+    load()
+    before = (User.objects.count(), Team.objects.count(), Membership.objects.count())
+
+    load(workspace_url="http://127.0.0.1:8001/{namespace}/")
+
+    assert (User.objects.count(), Team.objects.count(), Membership.objects.count()) == before
+    assert Cluster.objects.get().workspace_url_template == "http://127.0.0.1:8001/{namespace}/"
+
+
+def test_what_each_may() -> None:
+    load()
+    ada, mona, finn, root = (User.objects.get(username=login.username) for login in demo.LOGINS)
+
+    def books(user: User) -> list[str]:
+        return [team.slug for team in selectors.teams_bookable_by(user, now=make.at(10**6))]
+
+    assert (books(ada), books(mona), books(finn), books(root)) == (["vision"], ["vision"], [], [])
+    assert (mona.is_staff, finn.is_finance, root.is_platform_admin) == (True, True, True)
+    assert not ada.is_staff
