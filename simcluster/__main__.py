@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from simcluster.cluster import REFERENCE
+from simcluster.journal import NotAJournal
 from simcluster.server import Options, Server
 
 
@@ -15,7 +16,10 @@ def main() -> None:
     options = _options()
     if (options.tls_cert is None) != (options.tls_key is None):
         sys.exit("--tls-cert and --tls-key go together")
-    asyncio.run(_serve(options))
+    try:
+        asyncio.run(_serve(options))
+    except (NotAJournal, OSError) as error:
+        sys.exit(f"simcluster: {error}")
 
 
 def _options() -> Options:

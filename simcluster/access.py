@@ -145,7 +145,7 @@ def _decoded(part: str) -> dict[str, Any]:
 
 
 def _is_same(token: str, other: str) -> bool:
-    return hmac.compare_digest(token.encode(), other.encode())
+    return hmac.compare_digest(token.encode(errors="surrogateescape"), other.encode())
 
 
 def _base64(data: bytes) -> str:

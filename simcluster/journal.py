@@ -81,9 +81,9 @@ class Journal:
 
 
 def load(path: Path) -> State:
-    """Return what the file remembers; a missing file remembers nothing."""
+    """Return what the file remembers; a missing or empty one remembers nothing."""
     state = State()
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         return state
     with path.open(encoding="utf-8") as file:
         header = _parsed(file.readline())

@@ -56,7 +56,8 @@ class Simulator:
         """Return once requests are answered."""
         self._thread.start()
         self._ready.wait(START_SECONDS)
-        _ = self.server
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """Stop it and wait until it has stopped."""

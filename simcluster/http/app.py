@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections import Counter
 from typing import Any, Final
 
@@ -21,8 +22,14 @@ from simcluster.http.verbs import CREATED, OK, Asked, Verbs, test_of
 from simcluster.objects import Object
 from simcluster.rules.rbac import Request, User
 
+logger = logging.getLogger(__name__)
+
 LARGEST_BODY_BYTES: Final = 8 * 1024 * 1024
 HEALTH_PATHS: Final = frozenset({"/healthz", "/livez", "/readyz"})
+# An OpenAPI 2 document in protobuf that describes nothing: kubectl asks for it before it applies a
+# List, and validates what it finds no description of on the server.
+OPENAPI_V2: Final = b"\x0a\x032.0"
+OPENAPI_V2_TYPE: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 LOG_TEXT: Final = "nothing is really run here, so there is nothing to read\n"
 
 
@@ -74,6 +81,9 @@ class App:
             return await self._answer(request)
         except ApiError as error:
             return _status(error)
+        except Exception as error:
+            logger.exception("request crashed", extra={"path": request.path})
+            return _status(ApiError(500, "InternalError", f"Internal error occurred: {error!r}"))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.rstrip("/")
@@ -84,6 +94,9 @@ class App:
             if not user.is_master:
                 raise errors.forbidden("simulator", "", "", "it obeys its administrator")
             return _json(OK, self._control.answer(request.method, path, await _body(request)))
+        if path == "/openapi/v2":
+            self._access.check(user, Request("get", path=path))
+            return web.Response(body=OPENAPI_V2, content_type=OPENAPI_V2_TYPE)
         document = discovery.answer(path)
         if document is not None:
             self._access.check(user, Request("get", path=path))

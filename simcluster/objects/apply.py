@@ -24,8 +24,8 @@ def dropped(shares: list[Share], manager: Manager, applied: Paths) -> Paths:
     """Return what ``manager`` applied before, leaves out now, and nobody else needs."""
     gone = managers.applied_before(shares, manager) - applied
     others = managers.owned_by_others(shares, manager)
-    # Who owns a field inside an item needs the item.
-    needed = {path[:length] for path in others for length in range(1, len(path) + 1)}
+    # Who owns a field inside an item, or a mapping that was empty, needs what is around it.
+    needed = {path[:length] for path in others | applied for length in range(1, len(path) + 1)}
     return gone - needed
 
 

@@ -129,8 +129,7 @@ def _matches(listed: Sequence[str] | None, value: str) -> bool:
 
 
 def _resource_matches(listed: Sequence[str], request: Request) -> bool:
-    wildcard = f"*/{request.subresource}" if request.subresource else "*"
-    return bool({"*", request.full_resource, wildcard} & set(listed))
+    return bool({"*", request.full_resource, f"*/{request.subresource}"} & set(listed))
 
 
 def _path_matches(pattern: str, path: str) -> bool:
