@@ -10,6 +10,7 @@ from onebox.state import STATE_VARIABLE, State
 
 DATABASE_VARIABLE: Final = "DATABASE_URL"
 BROKER_VARIABLE: Final = "CELERY_BROKER_URL"
+WORKSPACES_VARIABLE: Final = "GPUAAS_DEMO_WORKSPACE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Addresses:
     portal: str
     database: str
     broker: str
+    workspaces: str  # a template; empty where the cluster has a router of its own
 
 
 def build(state: State, addresses: Addresses) -> dict[str, str]:
@@ -31,6 +33,7 @@ def build(state: State, addresses: Addresses) -> dict[str, str]:
         "GPUAAS_SECRET_KEY": state.secret_key(),
         "GPUAAS_ALLOWED_HOSTS": f"{LOOPBACK},localhost",
         "GPUAAS_BASE_URL": addresses.portal,
+        WORKSPACES_VARIABLE: addresses.workspaces,
         "GPUAAS_STATIC_ROOT": str(state.static),
         STATE_VARIABLE: str(state.folder),
     }

@@ -4,6 +4,7 @@ Every step may be repeated: what is there already is left alone.  Steps go to st
 what the commands have to say to standard error, which is a log.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ import django
 from django.core.management import call_command
 
 from onebox import processes, terminal
+from onebox.environment import WORKSPACES_VARIABLE
 from onebox.errors import CannotStart
 from onebox.state import CLUSTER_NAME
 
@@ -27,7 +29,9 @@ def main(kubeconfig: Path) -> None:
     with lines.step("static files"):
         call_command("collectstatic", interactive=False, verbosity=0, stdout=sys.stderr)
     with lines.step("demo organisation") as step:
-        call_command("load_demo", stdout=sys.stderr)
+        address = os.environ.get(WORKSPACES_VARIABLE)
+        options = {"workspace_url": address} if address else {}
+        call_command("load_demo", stdout=sys.stderr, **options)
     with lines.step("cluster inventory") as step:
         step.detail = f"cluster {CLUSTER_NAME}"
         if not processes.wait_until(kubeconfig.exists, timeout_seconds=_CLUSTER_PATIENCE_SECONDS):

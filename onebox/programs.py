@@ -95,6 +95,24 @@ def cluster(state: State, kind: str) -> Program:
     return Program("cluster", start, _CLUSTER, _STOPPING)
 
 
+def router(state: State, port: int) -> Program:
+    """Return what answers behind the workspaces' links, where the cluster's pods are played."""
+
+    def start() -> "Process[bytes]":
+        return processes.spawn(
+            [
+                *(sys.executable, "-m", "onebox.router"),
+                *("--kubeconfig", state.kubeconfig, "--port", str(port)),
+            ],
+            log=state.log("router"),
+            env=environment.for_children({}),
+            cwd=ROOT,
+            on_parent_death=signal.SIGTERM,
+        )
+
+    return Program("router", start, _WEB, _STOPPING)
+
+
 class Servers:
     """The embedded database and broker; started again they keep their ports: children know them."""
 

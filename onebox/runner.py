@@ -13,8 +13,17 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gpuaas import demo
-from onebox import environment, external, kubeconfig, preparation, processes, state
-from onebox.environment import BROKER_VARIABLE, DATABASE_VARIABLE, Addresses
+from onebox import (
+    environment,
+    external,
+    kubeconfig,
+    preparation,
+    processes,
+    programs,
+    router,
+    state,
+)
+from onebox.environment import BROKER_VARIABLE, DATABASE_VARIABLE, WORKSPACES_VARIABLE, Addresses
 from onebox.errors import CannotStart
 from onebox.processes import LOOPBACK
 from onebox.programs import CONTROLPLANE, SIMULATED, Product, Servers, cluster
@@ -84,7 +93,8 @@ class _Start:
         broker = self._broker()
         database, identity = self._database()
         portal = f"http://{LOOPBACK}:{port}"
-        told = environment.build(self._folder, Addresses(portal, database, broker))
+        workspaces = self._router(cluster_kind)
+        told = environment.build(self._folder, Addresses(portal, database, broker, workspaces))
         state.write_private(self._folder.environment, state.as_json(told))
         self._prepare(told, identity=identity, cluster_kind=cluster_kind)
         self._product(Product(self._folder, told), port)
@@ -100,6 +110,19 @@ class _Start:
             self._supervisor.start(cluster(self._folder, kind), now=time.monotonic())
         else:
             kubeconfig.adopt(Path(kind), self._folder.kubeconfig)
+
+    def _router(self, cluster_kind: str) -> str:
+        """Return the template of the workspaces' addresses; empty where the cluster is a real one.
+
+        The port is the last run's if that is free: the addresses are in the database.
+        """
+        if cluster_kind not in {SIMULATED, CONTROLPLANE}:
+            return ""
+        last = state.read_json(self._folder.router_port).get("port", 0)
+        port = last if last and processes.is_free(last) else processes.free_port()
+        state.write_private(self._folder.router_port, state.as_json({"port": port}))
+        self._supervisor.start(programs.router(self._folder, port), now=time.monotonic())
+        return router.address(port)
 
     def _broker(self) -> str:
         with self._terminal.step("broker") as step:
@@ -125,7 +148,8 @@ class _Start:
             return server.url_for(DATABASE), server.identity
 
     def _prepare(self, told: dict[str, str], *, identity: str, cluster_kind: str) -> None:
-        wanted = preparation.fingerprint(database=identity, cluster=self._cluster_key(cluster_kind))
+        cluster_key = f"{self._cluster_key(cluster_kind)} {told.get(WORKSPACES_VARIABLE)}"
+        wanted = preparation.fingerprint(database=identity, cluster=cluster_key)
         # Whether somebody has emptied a database that is not ours cannot be known: look each time.
         if identity and preparation.is_current(self._folder, wanted):
             return

@@ -50,6 +50,10 @@ class State:
         return self.folder / "kubeconfig" / f"{CLUSTER_NAME}.kubeconfig"
 
     @property
+    def router_port(self) -> Path:
+        return self.folder / "router-port"
+
+    @property
     def schedule(self) -> Path:
         return self.folder / "celerybeat-schedule"
 

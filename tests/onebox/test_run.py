@@ -17,6 +17,7 @@ CHILDREN = (
     "postgres",
     "valkey",
     "cluster",
+    "router",
     "web",
     "worker-reconciler",
     "worker-default",
