@@ -125,6 +125,20 @@ def problems_with(*, pool: Pool, wish: Wish, now: datetime) -> tuple[policy.Prob
     return tuple(problems)
 
 
+def usual_demand(*, pool: Pool, resource_name: str, units: int) -> Demand:
+    """Return what goes with ``units`` of a type unless the booker says otherwise.
+
+    Storage is per booking.  What is refused anyway gets no second complaint from here: a type the
+    pool has not comes with the least, more units than a node has with the share of a whole node.
+    """
+    types = {each.resource_name: each for each in inventory.resource_types(pool)}
+    if resource_name not in types:
+        return policy.LEAST
+    found = types[resource_name]
+    one, shares = default_share(found, pool=pool), min(units, found.devices_per_node)
+    return Demand(units, one.cpu_millicores * shares, one.memory_mib * shares, one.storage_gib)
+
+
 def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: datetime) -> Reservation:
     """Book ``wish`` in ``pool``, or refuse.
 

@@ -17,3 +17,5 @@ STORAGES = {
 }
 # psycopg's pool keeps connections open that would block dropping the test database.
 DATABASES["default"]["OPTIONS"].pop("pool")  # noqa: F405
+# Look for static files when asked, not at the start: nothing has been collected here.
+WHITENOISE_AUTOREFRESH = True

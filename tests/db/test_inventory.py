@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from gpuaas.audit.models import AuditEvent
 from gpuaas.inventory import labels, selectors, services
 from gpuaas.inventory.labels import DeviceFacts, NodeFacts
-from gpuaas.inventory.models import Cluster, Device, Node, Pool
+from gpuaas.inventory.models import Cluster, Device, DeviceState, Node, Pool
 from tests import make
 from tests.make import GPU, SLICE
 
@@ -164,7 +164,7 @@ def test_resource_types_are_counted_per_pool_and_per_node() -> None:
     make.node(of=pool, devices={SLICE: 2})
     make.node(of=pool, devices={GPU: 9}, is_schedulable=False)
     retired = make.node(of=pool, devices={})
-    make.device(of=retired, resource_name=GPU, state=make.DeviceState.RETIRED)
+    make.device(of=retired, resource_name=GPU, state=DeviceState.RETIRED)
 
     gpu, mig_slice = selectors.resource_types(pool)
 
@@ -194,7 +194,7 @@ def test_slots_only_where_a_type_has_a_single_device(
 
 def test_the_fleets_types_include_retired_ones() -> None:
     node = make.node(devices={GPU: 1})
-    make.device(of=node, resource_name=SLICE, state=make.DeviceState.RETIRED)
+    make.device(of=node, resource_name=SLICE, state=DeviceState.RETIRED)
     make.node(devices={"example.com/other": 1})
 
     assert selectors.gpu_resource_names(node.cluster) == {GPU, SLICE}

@@ -1,11 +1,14 @@
 """The work lists at their boundaries, and who sees what."""
 
+from collections.abc import Callable
+
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from gpuaas.accounts.models import MembershipRole, OrganisationRole
+from gpuaas.accounts.models import MembershipRole, OrganisationRole, User
 from gpuaas.inventory.models import Cluster, Node, Pool
 from reservations import lifecycle, selectors
+from reservations.capacity import Demand
 from reservations.lifecycle import State
 from reservations.models import Reservation
 from sessions import selectors as sessions
@@ -159,7 +162,7 @@ def test_a_namespace_is_owned_until_its_session_has_ended() -> None:
 def test_who_sees_and_who_changes_a_teams_bookings(who: str, sees: bool, changes: bool) -> None:
     team, other = make.team(), make.team()
     admin = OrganisationRole.PLATFORM_ADMIN
-    user = {
+    people: dict[str, Callable[[], User]] = {
         "member": lambda: make.user(teams=[team]),
         "manager": lambda: make.user(teams=[team], role=MembershipRole.MANAGER),
         "viewer": lambda: make.user(teams=[team], role=MembershipRole.VIEWER),
@@ -171,7 +174,8 @@ def test_who_sees_and_who_changes_a_teams_bookings(who: str, sees: bool, changes
         "platform administrator switched off": lambda: make.user(
             organisation_role=admin, is_active=False
         ),
-    }[who]()
+    }
+    user = people[who]()
     if who == "member whose time is over":
         make.membership(of=team, whose=user, expires_at=make.NOON)
     reservation = make.reservation(by=team, at=make.window(0, 4), state=State.ACTIVE)
@@ -298,7 +302,7 @@ def test_a_node_that_shrank_is_found(pool: Pool) -> None:
 
     (found,) = selectors.overbooked(pool, now=make.NOON)
 
-    assert found.excess == selectors.Demand(memory_mib=16 * 1024 - 10_000)
+    assert found.excess == Demand(memory_mib=16 * 1024 - 10_000)
     assert "exceed the hardware by 6384 memory_mib" in str(found)
 
 

@@ -331,7 +331,7 @@ def test_a_single_device_brings_all_its_slots_and_retired_types_stay_forbidden()
 
     (found,) = selectors.specs_of([session], cluster=pool.cluster)
 
-    assert (found.gpu_slots, found.other_gpu_resources) == (4, {SLICE})
+    assert (found.gpu_slots, found.other_gpu_resources) == (4, frozenset({SLICE}))
 
 
 def test_the_address_of_a_workspace() -> None:

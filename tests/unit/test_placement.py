@@ -298,7 +298,7 @@ class Calendar:
         )
 
     def left(self, number: int, resource_name: str, hour: int, quantity: str) -> int:
-        used = sum(
+        used: int = sum(
             getattr(each.demand, quantity)
             for each in self.booked.values()
             if each.node == number

@@ -1,4 +1,25 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from gpuaas.api.v1 import pools, reservations
 
 app_name = "api"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("pools/", pools.PoolList.as_view(), name="pools"),
+    path("pools/<slug:slug>/", pools.PoolDetail.as_view(), name="pool"),
+    path("reservations/", reservations.ReservationList.as_view(), name="reservations"),
+    path(
+        "reservations/<uuid:public_id>/",
+        reservations.ReservationDetail.as_view(),
+        name="reservation",
+    ),
+    path(
+        "reservations/<uuid:public_id>/cancel/",
+        reservations.ReservationCancel.as_view(),
+        name="reservation-cancel",
+    ),
+    path(
+        "reservations/<uuid:public_id>/give-back/",
+        reservations.ReservationGiveBack.as_view(),
+        name="reservation-give-back",
+    ),
+]

@@ -1,0 +1,87 @@
+"""What a refusal looks like over HTTP.
+
+Every error has one form, and ``code`` is for programs:
+
+    {"code": "wish_refused", "message": "...",
+     "problems": [{"code": "window_too_short", "field": "ends_at", "message": "..."}]}
+
+``problems`` is there when single fields are to blame; `PoolFull` adds what is ``free`` and the
+``nearest`` window with room.
+"""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from gpuaas.core import errors, locks
+from reservations import lifecycle
+from reservations import services as reservations
+from reservations.capacity import QUANTITIES
+from sessions import services as sessions
+
+STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
+    reservations.WishRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    reservations.NotYourTeam: HTTPStatus.FORBIDDEN,
+    reservations.PoolFull: HTTPStatus.CONFLICT,
+    reservations.StaleReservation: HTTPStatus.CONFLICT,
+    lifecycle.TransitionNotAllowed: HTTPStatus.CONFLICT,
+    sessions.StaleSession: HTTPStatus.CONFLICT,
+    locks.LockBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+RETRY_AFTER_SECONDS: Final = "1"
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Answer anticipated errors with a code; leave the others to become a 500."""
+    if isinstance(error, errors.DomainError):
+        body = {"code": error.code, "message": str(error), **_details(error)}
+        status = STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
+        busy = status == HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(
+            body, status=status, headers={"Retry-After": RETRY_AFTER_SECONDS} if busy else None
+        )
+    response = exception_handler(error, dict(context))
+    if response is not None:
+        response.data = _body_of(error, response.data)
+    return response
+
+
+def _details(error: errors.DomainError) -> dict[str, object]:
+    if isinstance(error, reservations.WishRefused):
+        problems = [
+            {"code": p.code, "field": p.field, "message": p.message} for p in error.problems
+        ]
+        return {"problems": problems}
+    if isinstance(error, reservations.PoolFull):
+        nearest = error.nearest
+        return {
+            "free": {quantity: getattr(error.free, quantity) for quantity in QUANTITIES},
+            "nearest": nearest and {"starts_at": nearest.starts_at, "ends_at": nearest.ends_at},
+        }
+    return {}
+
+
+def _body_of(error: Exception, data: Any) -> dict[str, object]:
+    if isinstance(error, exceptions.ValidationError):
+        problems = list(_problems(error.get_full_details()))
+        message = "; ".join(f"{p['field']}: {p['message']}" for p in problems)
+        return {"code": "invalid", "message": message, "problems": problems}
+    detail = data["detail"]  # Django's own 404 and 403 come here too
+    return {"code": getattr(detail, "code", "error"), "message": str(detail)}
+
+
+def _problems(details: Any, field: str = "") -> Iterator[dict[str, str]]:
+    """Flatten REST framework's nested details to one entry a problem."""
+    if isinstance(details, list):
+        for each in details:
+            yield from _problems(each, field)
+    elif isinstance(details.get("message"), str):
+        yield {"code": details["code"], "field": field, "message": str(details["message"])}
+    else:
+        for name, each in details.items():
+            whole = name == "non_field_errors"
+            yield from _problems(each, field if whole else f"{field}.{name}".lstrip("."))

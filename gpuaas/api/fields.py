@@ -1,0 +1,25 @@
+"""Serializer fields that accept less than REST framework's own."""
+
+from datetime import UTC, datetime
+
+from rest_framework import serializers
+
+
+class InstantField(serializers.DateTimeField):
+    """A date and time with its offset from UTC; without one it could mean several instants."""
+
+    default_error_messages = {
+        "naive": "Say which time zone is meant: end it with Z, or with an offset such as +01:00.",
+        "overflow": "This lies outside the calendar.",
+    }
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(default_timezone=UTC, **options)  # type: ignore[arg-type]
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("naive")
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            self.fail("overflow")

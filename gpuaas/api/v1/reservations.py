@@ -1,0 +1,190 @@
+"""``/api/v1/reservations/``: book, look, cancel, give back."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from gpuaas.accounts import selectors as accounts
+from gpuaas.accounts.models import User
+from gpuaas.api import fields, pages
+from gpuaas.api.callers import caller
+from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory import selectors as inventory
+from reservations import lifecycle, selectors, services
+from reservations.capacity import Window
+from sessions import selectors as sessions
+
+# Bounds that keep nonsense out of arithmetic and columns; the rules proper are the domain's.
+MOST: Final = 2**31 - 1
+
+M = TypeVar("M", bound=Model)
+
+
+class ReservationInput(serializers.Serializer[None]):
+    """A wish.  CPU, memory and storage default to a fair share of the node."""
+
+    pool = serializers.CharField(max_length=40)
+    team = serializers.CharField(max_length=40)
+    resource_name = serializers.CharField(max_length=80)
+    units = serializers.IntegerField(min_value=1, max_value=32_767)
+    starts_at = fields.InstantField()
+    ends_at = fields.InstantField()
+    mode = serializers.ChoiceField(
+        choices=[mode.value for mode in AllocationMode], default=AllocationMode.INTERACTIVE.value
+    )
+    cpu_millicores = serializers.IntegerField(min_value=1, max_value=MOST, required=False)
+    memory_mib = serializers.IntegerField(min_value=1, max_value=MOST, required=False)
+    storage_gib = serializers.IntegerField(min_value=1, max_value=MOST, required=False)
+    purpose = serializers.CharField(max_length=120, default="", allow_blank=True)
+
+
+class ReservationOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="public_id")
+    pool = serializers.CharField(source="pool.slug")
+    team = serializers.CharField(source="team.slug")
+    requested_by = serializers.CharField(source="requested_by.username")
+    resource_name = serializers.CharField()
+    units = serializers.IntegerField()
+    mode = serializers.CharField()
+    cpu_millicores = serializers.IntegerField()
+    memory_mib = serializers.IntegerField()
+    storage_gib = serializers.IntegerField()
+    purpose = serializers.CharField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    state = serializers.CharField()
+    state_reason = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    released_at = serializers.DateTimeField()
+
+
+class WorkspaceOutput(serializers.Serializer[Any]):
+    state = serializers.CharField()
+    waiting_for = serializers.CharField()
+    last_error = serializers.CharField()
+    ready_at = serializers.DateTimeField()
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, workspace: Any) -> str:
+        return sessions.workspace_url(workspace)
+
+
+class ListFilter(serializers.Serializer[None]):
+    state = serializers.ChoiceField(
+        choices=[state.value for state in lifecycle.State], required=False
+    )
+    team = serializers.CharField(source="team__slug", max_length=40, required=False)
+    pool = serializers.CharField(source="pool__slug", max_length=40, required=False)
+
+
+def _show(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    return [dict(ReservationOutput(row).data) for row in rows]
+
+
+class ReservationList(APIView):
+    """The bookings of the teams the caller sees, the latest start first; and booking."""
+
+    def get(self, request: Request) -> Response:
+        wanted = ListFilter(data=request.query_params)
+        wanted.is_valid(raise_exception=True)
+        visible = selectors.reservations_visible_to(caller(request), now=timezone.now())
+        return pages.page_of(visible.filter(**wanted.validated_data), request, show=_show)
+
+    def post(self, request: Request) -> Response:
+        data = ReservationInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        now, person, given = timezone.now(), caller(request), data.validated_data
+        pool = _named("pool", given["pool"], inventory.pools())
+        # A team that the caller cannot see and one that does not exist look the same.
+        team = _named("team", given["team"], accounts.teams_visible_to(person, now=now))
+        usual = services.usual_demand(
+            pool=pool, resource_name=given["resource_name"], units=given["units"]
+        )
+        reservation = services.admit(
+            pool=pool,
+            team=team,
+            requested_by=person,
+            wish=services.Wish(
+                resource_name=given["resource_name"],
+                units=given["units"],
+                window=Window(given["starts_at"], given["ends_at"]),
+                mode=AllocationMode(given["mode"]),
+                cpu_millicores=given.get("cpu_millicores", usual.cpu_millicores),
+                memory_mib=given.get("memory_mib", usual.memory_mib),
+                storage_gib=given.get("storage_gib", usual.storage_gib),
+                purpose=given["purpose"],
+            ),
+            now=now,
+        )
+        address = reverse("api:reservation", args=[reservation.public_id])
+        return Response(
+            ReservationOutput(reservation).data,
+            status=HTTPStatus.CREATED,
+            headers={"Location": request.build_absolute_uri(address)},
+        )
+
+
+class ReservationDetail(APIView):
+    """One booking, and its workspace once there is one."""
+
+    def get(self, request: Request, public_id: UUID) -> Response:
+        person, now = caller(request), timezone.now()
+        reservation = _visible(person, public_id, now=now)
+        workspace = (
+            sessions.sessions_visible_to(person, now=now).filter(reservation=reservation).first()
+        )
+        return Response(
+            {
+                **ReservationOutput(reservation).data,
+                "workspace": workspace and WorkspaceOutput(workspace).data,
+            }
+        )
+
+
+class ReservationCancel(APIView):
+    """End a booking that is not wanted any more, started or not."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        return _end(services.cancel, caller(request), public_id)
+
+
+class ReservationGiveBack(APIView):
+    """End a running booking early: others can have the rest of its window."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        return _end(services.give_back, caller(request), public_id)
+
+
+def _end(service: Callable[..., None], person: User, public_id: UUID) -> Response:
+    now = timezone.now()
+    reservation = _visible(person, public_id, now=now)
+    changeable = selectors.reservations_changeable_by(person, now=now)
+    if not changeable.filter(public_id=public_id).exists():
+        raise services.NotYourTeam(f"you may look at the bookings of {reservation.team}, not more")
+    service(reservation=reservation, actor=person, now=now)
+    return Response(ReservationOutput(reservation).data)
+
+
+def _visible(person: User, public_id: UUID, *, now: datetime) -> Any:
+    return get_object_or_404(
+        selectors.reservations_visible_to(person, now=now), public_id=public_id
+    )
+
+
+def _named(field: str, slug: str, among: QuerySet[M]) -> M:
+    found = among.filter(slug=slug).first()
+    if found is None:
+        message = f"There is no {field} {slug!r} that you can use."
+        raise serializers.ValidationError({field: [message]}, code="unknown")
+    return found
