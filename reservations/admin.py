@@ -16,7 +16,7 @@ from reservations.models import Reservation
 class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     for_managers = True
     list_display = (
-        "public_id",
+        "__str__",
         "team",
         "requested_by",
         "pool",

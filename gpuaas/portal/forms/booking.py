@@ -137,14 +137,15 @@ class BookingForm(forms.Form):
         if "type" not in data or "window" not in data:
             return None
         card, units = self.chosen_card, data.get("units", 1)
+        shares = min(units, card.at_most)  # of too many units, the units alone are wrong
         return Wish(
             public_id=data.get("key", uuid.UUID(int=0)),
             resource_name=card.resource_name,
             units=units,
             window=data["window"],
             mode=AllocationMode(data.get("mode", AllocationMode.INTERACTIVE)),
-            cpu_millicores=(data.get("cpu_cores") or card.share_cores * units) * 1000,
-            memory_mib=(data.get("memory_gib") or card.share_memory_gib * units) * 1024,
+            cpu_millicores=(data.get("cpu_cores") or card.share_cores * shares) * 1000,
+            memory_mib=(data.get("memory_gib") or card.share_memory_gib * shares) * 1024,
             storage_gib=data.get("storage_gib") or card.share_storage_gib,
             purpose=data.get("purpose", ""),
         )

@@ -94,7 +94,8 @@
     form.querySelector("[data-morning]").value = morningAfter(startOf(form)).toISOString();
     if (type) {
       form.querySelector("#units").max = type.dataset.atMost;
-      const share = { cpu_cores: type.dataset.cores * units, memory_gib: type.dataset.memory * units, storage_gib: type.dataset.storage };
+      const shares = Math.min(units, type.dataset.atMost);
+      const share = { cpu_cores: type.dataset.cores * shares, memory_gib: type.dataset.memory * shares, storage_gib: type.dataset.storage };
       for (const [id, number] of Object.entries(share)) form.querySelector(`#${id}`).placeholder = number;
       form.querySelector("[data-share]").textContent = `: ${share.cpu_cores} cores, ${share.memory_gib} GiB, ${share.storage_gib} GiB storage`;
     }

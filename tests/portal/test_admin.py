@@ -1,0 +1,137 @@
+"""The admin site: who sees which rows, and that only services change them."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
+from gpuaas.audit.models import AuditEvent
+from reservations.lifecycle import State
+from reservations.models import Reservation
+from tests import make
+
+Book = Callable[..., Reservation]
+FOR_MANAGERS = [
+    "accounts_team",
+    "audit_auditevent",
+    "reservations_reservation",
+    "gpu_sessions_workspacesession",
+]
+FOR_PLATFORM = [
+    "accounts_user",
+    "accounts_membership",
+    "inventory_cluster",
+    "inventory_pool",
+    "inventory_node",
+    "inventory_device",
+]
+READ_ONLY = ["audit_auditevent", "reservations_reservation", "gpu_sessions_workspacesession"]
+
+
+@pytest.fixture
+def manager(client: Client, team: Team) -> Client:
+    client.force_login(make.user(teams=(team,), role=MembershipRole.MANAGER))
+    # add_member made them staff after the row was read
+    return client
+
+
+@pytest.fixture
+def platform_admin(db: None) -> Client:
+    client = Client()
+    client.force_login(make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN))
+    return client
+
+
+def changelist(name: str) -> str:
+    return reverse(f"admin:{name}_changelist")
+
+
+@pytest.mark.parametrize("name", FOR_MANAGERS + FOR_PLATFORM)
+def test_a_platform_administrator_sees_every_list(
+    platform_admin: Client, book: Book, name: str
+) -> None:
+    book(1, 2)
+
+    assert platform_admin.get(changelist(name)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [(name, 200) for name in FOR_MANAGERS] + [(name, 403) for name in FOR_PLATFORM],
+)
+def test_a_manager_sees_the_lists_that_are_narrowed_to_the_team(
+    manager: Client, name: str, status: int
+) -> None:
+    assert manager.get(changelist(name)).status_code == status
+
+
+def test_a_manager_sees_only_rows_of_the_own_team(manager: Client, book: Book) -> None:
+    own = book(1, 2)
+    make.admitted(wish=make.wish())
+
+    seen = manager.get(changelist("reservations_reservation")).context["cl"].result_list
+    events = manager.get(changelist("audit_auditevent")).context["cl"].result_list
+
+    assert [each.pk for each in seen] == [own.pk]
+    assert {each.team for each in events} == {own.team}
+
+
+def test_a_member_is_not_let_in(browser: Client) -> None:
+    assert browser.get(reverse("admin:index")).status_code == 302
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_nothing_can_be_added_to_what_services_own(platform_admin: Client, name: str) -> None:
+    assert platform_admin.get(reverse(f"admin:{name}_add")).status_code == 403
+
+
+def test_a_row_of_the_trail_can_be_neither_changed_nor_deleted(
+    platform_admin: Client, book: Book
+) -> None:
+    book(1, 2)
+    event = AuditEvent.objects.latest("pk")
+
+    for verb in ("change", "delete"):
+        address = reverse(f"admin:audit_auditevent_{verb}", args=[event.pk])
+        assert platform_admin.post(address, {"action": "forged"}).status_code == 403
+
+
+def test_canceling_goes_through_the_service(manager: Client, book: Book) -> None:
+    chosen, over = book(1, 2), book(3, 4)
+    Reservation.objects.filter(pk=over.pk).update(state=State.COMPLETED)
+
+    answer = manager.post(
+        changelist("reservations_reservation"),
+        {"action": "cancel_chosen", "_selected_action": [chosen.pk, over.pk]},
+        follow=True,
+    )
+
+    chosen.refresh_from_db()
+    over.refresh_from_db()
+    assert (chosen.state, over.state) == (State.CANCELED, State.COMPLETED)
+    assert b"1 canceled" in answer.content
+    assert b"cannot go from COMPLETED" in answer.content
+    assert AuditEvent.objects.filter(action="reservation.canceled").count() == 1
+
+
+def test_a_membership_made_here_carries_the_managers_grant(
+    platform_admin: Client, team: Team
+) -> None:
+    person: User = make.user()
+
+    platform_admin.post(
+        reverse("admin:accounts_membership_add"),
+        {
+            "team": team.pk,
+            "user": person.pk,
+            "role": "manager",
+            "expires_at_0": "",
+            "expires_at_1": "",
+        },
+    )
+
+    person = User.objects.get(pk=person.pk)
+    assert Membership.objects.get(user=person).role == MembershipRole.MANAGER
+    assert person.is_staff
