@@ -104,6 +104,19 @@ def test_sixteen_at_once_get_exactly_the_four_slots_there_are() -> None:
     assert DeviceHold.objects.values("device").distinct().count() == 4
 
 
+def test_a_wish_sent_twice_at_once_is_booked_once() -> None:
+    pool, team, wish = make.pool(), make.team(), make.wish()
+    person = make.user(teams=[team])
+
+    def book() -> int:
+        return services.admit(
+            pool=pool, team=team, requested_by=person, wish=wish, now=make.NOON
+        ).pk
+
+    assert len(set(at_once([book] * 4))) == 1
+    assert Reservation.objects.count() == 1
+
+
 def test_two_pools_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     both_hold_their_lock = threading.Barrier(2)
     read = selectors.node_states

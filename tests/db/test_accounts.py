@@ -84,7 +84,8 @@ def test_who_is_no_manager_any_more_may_not_manage() -> None:
 
     user = User.objects.get(pk=user.pk)  # permissions are cached on the object
     assert not permissions.may_manage_team(user=user, team=team, now=make.NOON)
-    assert Membership.objects.get(team=team, user=user).role == MembershipRole.MEMBER
+    membership = Membership.objects.get(team=team, user=user)
+    assert str(membership) == f"{user} in {team} (member)"
 
 
 def test_a_managers_powers_expire_with_the_membership() -> None:

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
+from gpuaas.accounts.models import OrganisationRole, User
 from gpuaas.audit import selectors, services
 from gpuaas.audit.models import AuditEvent
 from tests import make
@@ -61,3 +62,20 @@ def test_a_history_is_of_one_subject_and_in_order() -> None:
 
     assert [event.data for event in selectors.history_of("thing:1")] == [{"step": 1}, {"step": 2}]
     assert str(selectors.history_of("thing:1")[0]) == "2026-03-01 12:00 thing.happened thing:1"
+
+
+@pytest.mark.django_db
+def test_who_sees_which_events() -> None:
+    team, other = make.team(), make.team()
+    for each in (team, other, None):
+        services.record("thing.happened", subject="x", actor=None, at=make.NOON, team=each)
+    admin = OrganisationRole.PLATFORM_ADMIN
+
+    def seen_by(user: User) -> int:
+        return selectors.events_visible_to(user, now=make.NOON).count()
+
+    assert seen_by(make.user(teams=[team])) == 1
+    assert seen_by(make.user()) == 0
+    assert seen_by(make.user(organisation_role=OrganisationRole.FINANCE)) == 2
+    assert seen_by(make.user(organisation_role=admin)) == 3
+    assert seen_by(make.user(organisation_role=admin, is_active=False)) == 0

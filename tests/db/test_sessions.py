@@ -1,5 +1,6 @@
 """The life of a session, as its services write it."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -135,19 +136,46 @@ def test_a_long_reason_is_told_once_too() -> None:
     assert len(stored(session).waiting_for) == 300
 
 
-@pytest.mark.parametrize(
-    ("waited", "state"),
-    [
-        (services.PROVISIONING_AT_MOST, SessionState.PROVISIONING),
-        (services.PROVISIONING_AT_MOST + timedelta(seconds=1), SessionState.STOPPING),
-    ],
-)
-def test_what_never_gets_ready_is_given_up(waited: timedelta, state: SessionState) -> None:
+def watch(session: WorkspaceSession, minutes: Iterable[float]) -> WorkspaceSession:
+    """Look at the waiting session at each of these minutes after noon."""
+    for minute in minutes:
+        if session.state == SessionState.PROVISIONING:
+            services.record_waiting(session=session, reason="the image", now=make.at(minute / 60))
+    return stored(session)
+
+
+def test_what_never_gets_ready_is_given_up() -> None:
+    session = watch(make.session(), range(21))
+    assert session.state == SessionState.PROVISIONING
+
+    session = watch(session, [21])
+
+    assert session.state == SessionState.STOPPING
+    assert session.reservation.state_reason == "not ready after 20 minutes: the image"
+
+
+def test_an_outage_of_ours_is_no_fault_of_the_session() -> None:
+    session = watch(make.session(), [0, 1, 2, 120, 121])
+
+    assert session.state == SessionState.PROVISIONING
+    assert session.waited_seconds <= 5 * 60
+
+
+def test_looking_twice_at_one_instant_counts_once() -> None:
+    assert watch(make.session(), [0, 1, 1, 1]).waited_seconds == 60
+
+
+def test_a_clock_that_goes_back_takes_no_time_away() -> None:
+    assert watch(make.session(), [5, 6, 3]).waited_seconds == 60
+
+
+def test_waiting_after_a_failure_is_a_new_start() -> None:
     session = make.session()
+    fail(session)
 
-    services.record_waiting(session=session, reason="the image", now=make.NOON + waited)
+    services.record_waiting(session=session, reason="the image", now=make.at(0.1))
 
-    assert stored(session).state == state
+    assert (stored(session).failures, stored(session).retry_at) == (0, None)
 
 
 def test_what_was_ready_once_may_wait_for_its_repair() -> None:
@@ -210,6 +238,41 @@ def test_a_final_failure_is_given_up_at_once() -> None:
     fail(session, is_final=True)
 
     assert stored(session).reservation.state == State.FAILED
+
+
+@pytest.mark.parametrize("is_final", [False, True])
+def test_what_somebody_works_in_is_never_given_up(is_final: bool) -> None:
+    session = make.session(state=SessionState.READY)
+
+    for _ in range(services.MAX_FAILURES * 3):
+        fail(session, is_final=is_final)
+
+    assert stored(session).state == SessionState.READY
+    assert stored(session).reservation.state == State.ACTIVE
+
+
+def test_the_same_failure_is_told_once() -> None:
+    session = make.session()
+
+    for _ in range(3):
+        fail(session)
+
+    assert story(session) == ["Trying again soon: no room"]
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(60, 60), (1, 5)])
+def test_the_cluster_may_ask_for_a_longer_wait(asked: int, waits: int) -> None:
+    session = make.session()
+
+    services.record_failure(
+        session=session,
+        error="too many requests",
+        is_final=False,
+        now=make.NOON,
+        retry_after=timedelta(seconds=asked),
+    )
+
+    assert stored(session).retry_at == make.NOON + timedelta(seconds=waits)
 
 
 @pytest.mark.parametrize("is_final", [False, True])
@@ -332,6 +395,26 @@ def test_a_single_device_brings_all_its_slots_and_retired_types_stay_forbidden()
     (found,) = selectors.specs_of([session], cluster=pool.cluster)
 
     assert (found.gpu_slots, found.other_gpu_resources) == (4, frozenset({SLICE}))
+
+
+def test_a_device_is_not_free_before_the_session_before_has_left() -> None:
+    pool = make.pool(devices={SLICE: 2})
+    zero, one = Device.objects.order_by("ordinal")
+    leaving = make.session(
+        of=make.reservation(of=pool, at=make.window(0, 1), state=State.ACTIVE, devices=[zero]),
+        state=SessionState.STOPPING,
+    )
+    coming, elsewhere = (
+        make.session(
+            of=make.reservation(of=pool, at=make.window(1, 2), state=State.ACTIVE, devices=[device])
+        )
+        for device in (zero, one)
+    )
+
+    assert selectors.previous_is_leaving(coming)
+    assert not selectors.previous_is_leaving(elsewhere)
+    services.close(session=leaving, now=make.at(1))
+    assert not selectors.previous_is_leaving(coming)
 
 
 def test_the_address_of_a_workspace() -> None:

@@ -122,3 +122,13 @@ def test_a_long_reason_is_cut_to_its_column() -> None:
     )
 
     assert len(Reservation.objects.get(pk=reservation.pk).state_reason) == 300
+
+
+def test_what_was_never_started_fails_and_says_why() -> None:
+    reservation = make.reservation(at=make.window(1, 5))
+
+    services.fail_missed(reservation=reservation, now=make.at(6))
+
+    assert reservation.state == State.FAILED
+    assert "could not start it" in reservation.state_reason
+    assert reservation.released_at is None
