@@ -11,4 +11,16 @@ The parts, from the ground up:
 * `registry`: the verbs of the API (create, apply, delete, ...), without HTTP
 * `controllers`: what happens by itself: accounts, quotas counted, pods started, namespaces emptied
 * `http`: requests to verbs, errors to answers, and the faults a test asks for
+
+Where it knowingly differs from a real server:
+
+* Everything takes effect at once: a quota counts from the moment it exists, a token dies with its
+  account, a binding is known to the authorizer immediately.  A real server takes moments for each.
+* There is no schema: unknown fields are stored, types are checked only where we got them wrong.
+* Admission policies, priority classes, ingresses and routes are stored and do nothing; network
+  policies let everything pass, because nothing is really run; quota scopes are not counted.
+* DRA (resource.k8s.io), jobs, daemon sets and custom resources are not served; nor are exec,
+  attach, port-forward and proxy.
+* Only fields written by clients have owners: what controllers write belongs to nobody.
+* A real server stores a PersistentVolumeClaim once more when the same is applied a second time.
 """

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from simcluster import errors
+from simcluster.bodies import is_held
 from simcluster.objects import Object, kinds, name_of, pods, uid_of
 from simcluster.objects.kinds import Kind
-from simcluster.registry import Registry, is_held
+from simcluster.registry import Registry
 
 FOREGROUND: Final = "foregroundDeletion"
 

@@ -1,13 +1,12 @@
 """The verbs of the API, without HTTP: each checks, stores and returns, or raises an `ApiError`."""
 
-import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from simcluster import errors, validation
+from simcluster import bodies, errors, validation
 from simcluster.access import Access
 from simcluster.admission import Admission
 from simcluster.errors import ApiError
@@ -29,19 +28,6 @@ from simcluster.objects.managers import Manager
 from simcluster.rules.rbac import User
 from simcluster.store import Store
 
-NAME_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
-# What a client may send in metadata and the server keeps as it is.
-SERVER_METADATA: Final = (
-    "creationTimestamp",
-    "deletionGracePeriodSeconds",
-    "deletionTimestamp",
-    "generation",
-    "managedFields",
-    "name",
-    "namespace",
-    "resourceVersion",
-    "uid",
-)
 # Kinds whose status may come with the object itself: it describes hardware.
 STATUS_COMES_ALONG: Final = frozenset({"Node", "PersistentVolume"})
 
@@ -90,7 +76,7 @@ class Registry:
         """Replace an object, or only its ``status``, by what the body says."""
         old = self.get(kind, namespace, name_of(body))
         _check_assumptions(kind, old, body)
-        new = self._completed(kind, _composed(kind, old, body, subresource))
+        new = self._completed(kind, bodies.composed(kind, old, body, subresource))
         if not subresource:
             validation.check_change(kind, old, new)
             self._admission.update(kind, old, new, call.user)
@@ -125,7 +111,7 @@ class Registry:
         _check_assumptions(kind, old, body)
         shares = managers.of(old)
         merged = apply.result(old, body, dropped=apply.dropped(shares, manager, paths))
-        new = self._completed(kind, _composed(kind, old, merged, subresource))
+        new = self._completed(kind, bodies.composed(kind, old, merged, subresource))
         if not subresource:
             validation.check_change(kind, old, new)
             self._admission.update(kind, old, new, call.user)
@@ -145,9 +131,9 @@ class Registry:
         metadata = {
             key: value
             for key, value in (body.get("metadata") or {}).items()
-            if key not in SERVER_METADATA
+            if key not in bodies.SERVER_METADATA
         }
-        metadata["name"] = _chosen_name(kind, body)
+        metadata["name"] = bodies.chosen_name(kind, body)
         if kind.namespaced:
             metadata["namespace"] = namespace
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.now()}
@@ -180,7 +166,7 @@ class Registry:
             new = {**new, "metadata": {**new["metadata"], "generation": generation}}
         if call.dry_run:
             return new
-        if is_terminating(new) and not is_held(kind, new):
+        if is_terminating(new) and not bodies.is_held(kind, new):
             self.store.remove(kind, old)
             return new
         return self.store.put(kind, new)
@@ -204,77 +190,6 @@ class Registry:
             **service,
             "spec": {**service["spec"], "clusterIP": address, "clusterIPs": [address]},
         }
-
-
-def is_held(kind: Kind, obj: Object) -> bool:
-    """Return whether a deleted object has to stay: finalizers, a grace period, contents."""
-    if obj["metadata"].get("finalizers") or obj["metadata"].get("deletionGracePeriodSeconds"):
-        return True
-    return kind is kinds.NAMESPACE and bool((obj.get("spec") or {}).get("finalizers"))
-
-
-def check_body(kind: Kind, namespace: str, body: Object) -> Object:
-    """Return the body, or raise 400 when it is not an object of this kind and place."""
-    if not isinstance(body, dict):
-        raise validation.unreadable(kind, "json: cannot unmarshal into an object")
-    said = (body.get("apiVersion", kind.api_version), body.get("kind", kind.name))
-    if said != (kind.api_version, kind.name):
-        raise errors.bad_request(
-            f"the API version and kind in the data ({said[0]}, {said[1]}) do not match the "
-            f"expected ones ({kind.api_version}, {kind.name})"
-        )
-    metadata = body.get("metadata") or {}
-    if kind.namespaced and metadata.get("namespace", namespace) != namespace:
-        raise errors.bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
-    return {**body, "apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
-
-
-def _chosen_name(kind: Kind, body: Object) -> str:
-    metadata = body.get("metadata") or {}
-    if metadata.get("name"):
-        return str(metadata["name"])
-    if not metadata.get("generateName"):
-        raise errors.invalid(
-            kind.name,
-            kind.group,
-            "",
-            "metadata.name",
-            "Required value: name or generateName is required",
-        )
-    return str(metadata["generateName"]) + suffix()
-
-
-def suffix() -> str:
-    """Return the five letters that make a generated name unique."""
-    return "".join(secrets.choice(NAME_LETTERS) for _ in range(5))
-
-
-def _composed(kind: Kind, old: Object, body: Object, subresource: str) -> Object:
-    """Return ``old`` with the part of ``body`` that this way of writing may touch."""
-    if subresource == "status":
-        return {**old, "status": body.get("status") or {}}
-    if subresource == "finalize":
-        return {**old, "spec": body.get("spec") or {}}
-    kept = {key: old["metadata"][key] for key in SERVER_METADATA if key in old["metadata"]}
-    sent = {key: v for key, v in body.get("metadata", {}).items() if key not in SERVER_METADATA}
-    new = {
-        **body,
-        "apiVersion": old["apiVersion"],
-        "kind": old["kind"],
-        "metadata": {**sent, **kept},
-    }
-    if kind.has_status and kind.name != "Node":
-        new.pop("status", None)
-        if "status" in old:
-            new["status"] = old["status"]
-    if kind is kinds.NAMESPACE:
-        new["spec"] = old["spec"]
-    if kind.name == "Service" and "clusterIP" in old["spec"]:
-        fixed = {"clusterIP": old["spec"]["clusterIP"], "clusterIPs": old["spec"]["clusterIPs"]}
-        new["spec"] = {**(new.get("spec") or {}), **fixed}
-    return new
 
 
 def _check_assumptions(kind: Kind, old: Object, body: Object) -> None:

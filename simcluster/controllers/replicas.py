@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from simcluster import deletion
+from simcluster.bodies import suffix
 from simcluster.controllers import Key, World, acting_as, events
 from simcluster.deletion import Options
 from simcluster.errors import ApiError
@@ -17,7 +18,6 @@ from simcluster.objects import (
     pods,
 )
 from simcluster.objects.kinds import Kind
-from simcluster.registry import suffix
 from simcluster.store import Change
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from simcluster.admission import IN_USE
+from simcluster.bodies import is_held
 from simcluster.controllers import Key, World, acting_as
 from simcluster.objects import (
     Object,
@@ -13,7 +14,6 @@ from simcluster.objects import (
     pods,
     uid_of,
 )
-from simcluster.registry import is_held
 from simcluster.store import Change
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simcluster import deletion, errors
+from simcluster.bodies import check_body
 from simcluster.cluster import Cluster
 from simcluster.http import reviews
 from simcluster.http.paging import Pages
 from simcluster.http.targets import TRUE, Target
 from simcluster.objects import Object, labels_of, name_of, patches, selectors, uid_of
 from simcluster.objects.selectors import ObjectTest
-from simcluster.registry import Call, check_body
+from simcluster.registry import Call
 from simcluster.rules.rbac import Request, User
 
 APPLY: Final = "application/apply-patch+yaml"

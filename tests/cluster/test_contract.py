@@ -340,4 +340,4 @@ def _settled(cluster: Cluster, ref: Ref) -> str:
     return seen[-1]
 
 
-QUIET_LOOKS = 10
+QUIET_LOOKS = 5
