@@ -77,10 +77,13 @@ def reservation(request: PortalRequest, user: User, public_id: UUID) -> HttpResp
 def live(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
     """Show the part of a reservation's page that changes by itself."""
     now = timezone.now()
-    context = _live_context(_visible(user, public_id, now), user, now)
-    return unless_seen(request, str(context["fingerprint"])) or render(
-        request, "portal/_live.html", context | {"is_update": True}
-    )
+    found = _visible(user, public_id, now)
+    context = _live_context(found, user, now)
+    same = unless_seen(request, str(context["fingerprint"]))
+    if same is not None:
+        return same
+    context |= {"history": history_lines(audit.history_of(found.subject)), "is_update": True}
+    return render(request, "portal/_live.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
