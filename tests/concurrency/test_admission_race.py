@@ -6,6 +6,7 @@ A test that shows a guard working proves nothing unless another shows the race w
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
@@ -47,25 +48,38 @@ def admit_one(pool: Pool) -> Callable[[], str]:
     return action
 
 
+@dataclass
+class Meeting:
+    """Where two who want the last device meet after reading the calendar, before writing in it."""
+
+    both_have_read: threading.Barrier
+    # With the lock the second never gets there; without it, give a slow machine its time.
+    patience_seconds: float = 0.5
+
+
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
-    """Return a pool of one slice, where two who want it read the calendar before either writes."""
-    both_have_read = threading.Barrier(2)
+def meeting(monkeypatch: pytest.MonkeyPatch) -> Meeting:
+    meeting = Meeting(threading.Barrier(2))
     read = selectors.node_states
 
     def read_then_meet(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
         states = read(pool, now=now)
-        # With the lock the other never gets here, and the barrier times out.
         with contextlib.suppress(threading.BrokenBarrierError):
-            both_have_read.wait(timeout=0.5)
+            meeting.both_have_read.wait(timeout=meeting.patience_seconds)
         return states
 
     monkeypatch.setattr(selectors, "node_states", read_then_meet)
+    return meeting
+
+
+@pytest.fixture
+def pool(meeting: Meeting) -> Pool:
     return make.pool(devices={SLICE: 1})
 
 
 @pytest.fixture
-def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_lock(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting.patience_seconds = 20
     monkeypatch.setattr(locks, "hold_until_commit", lambda *_, **__: None)
 
 
@@ -95,7 +109,10 @@ def test_with_the_lock_one_is_admitted_and_the_other_told_that_it_is_full(pool: 
     assert Reservation.objects.count() == DeviceHold.objects.count() == 1
 
 
-def test_sixteen_at_once_get_exactly_the_four_slots_there_are() -> None:
+def test_sixteen_at_once_get_exactly_the_four_slots_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "ADMISSION_LOCK_WAIT", timedelta(seconds=60))
     pool = make.pool(devices={SLICE: 4})
 
     outcomes = at_once([admit_one(pool) for _ in range(16)])
@@ -122,7 +139,7 @@ def test_two_pools_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -
     read = selectors.node_states
 
     def read_when_both_are_here(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
-        both_hold_their_lock.wait(timeout=5)  # breaks, and fails the test, if one has to wait
+        both_hold_their_lock.wait(timeout=20)  # breaks, and fails the test, if one has to wait
         return read(pool, now=now)
 
     monkeypatch.setattr(selectors, "node_states", read_when_both_are_here)
@@ -141,7 +158,7 @@ def test_who_waits_too_long_for_the_lock_is_told_to_try_again(
 
     def read_slowly(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
         first_reads.set()
-        second_is_done.wait(timeout=5)
+        second_is_done.wait(timeout=20)
         return read(pool, now=now)
 
     monkeypatch.setattr(selectors, "node_states", read_slowly)
@@ -149,7 +166,7 @@ def test_who_waits_too_long_for_the_lock_is_told_to_try_again(
     first, second = admit_one(pool), admit_one(pool)
 
     def late() -> str:
-        first_reads.wait(timeout=5)
+        first_reads.wait(timeout=20)
         try:
             return second()
         except locks.LockBusy as busy:

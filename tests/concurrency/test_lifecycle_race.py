@@ -60,7 +60,7 @@ def test_of_two_who_want_to_be_alone_one_is() -> None:
 
     def try_it() -> bool:
         with locks.held_alone(LockSpace.RECONCILE_CYCLE, 1) as alone:
-            both_have_tried.wait(timeout=5)
+            both_have_tried.wait(timeout=20)
             return alone
 
     assert sorted(at_once([try_it, try_it])) == [False, True]
