@@ -47,4 +47,7 @@ def on_each_cluster(
         except port.ClusterError as error:
             logger.warning("cluster put off", extra={"cluster": cluster.name}, exc_info=error)
             results.append(unreached(cluster.name, str(error)))
+        except Exception as error:
+            logger.exception("cluster crashed", extra={"cluster": cluster.name})
+            results.append(unreached(cluster.name, repr(error)))
     return results

@@ -172,6 +172,7 @@ def _note_failure(item: object, error: Exception, *, now: datetime) -> None:
             session=item,
             error=str(error) or type(error).__name__,
             is_final=isinstance(error, port.ClusterRefused),
+            retry_after=error.retry_after if isinstance(error, port.ClusterUnavailable) else None,
             now=now,
         )
     except errors.DomainError as moved:

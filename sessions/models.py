@@ -51,6 +51,10 @@ class WorkspaceSession(models.Model):
         default=SessionState.PROVISIONING.value,
     )
     waiting_for = models.CharField(max_length=300, blank=True)
+    looked_at = models.DateTimeField(null=True, help_text="When it was last seen waiting")
+    waited_seconds = models.PositiveIntegerField(
+        default=0, help_text="Time watched waiting before it was ready; outages do not count"
+    )
     failures = models.PositiveSmallIntegerField(default=0, help_text="In a row")
     last_error = models.CharField(max_length=500, blank=True)
     retry_at = models.DateTimeField(null=True)

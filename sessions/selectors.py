@@ -44,6 +44,14 @@ def meant_to_run(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet
     )
 
 
+def previous_is_leaving(session: WorkspaceSession) -> bool:
+    """Return whether an earlier session on one of this session's devices is not gone yet."""
+    devices = session.reservation.holds.values("device")
+    return WorkspaceSession.objects.filter(
+        state=SessionState.STOPPING.value, reservation__holds__device__in=devices
+    ).exists()
+
+
 def has_namespace(namespace: str) -> bool:
     """Return whether a session that has not ended owns the namespace."""
     return WorkspaceSession.objects.not_ended().filter(namespace=namespace).exists()

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 MAX_FAILURES: Final = 8
 FIRST_RETRY_AFTER: Final = timedelta(seconds=5)
 LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
+MOST_FAILURES_COUNTED: Final = 1_000
 PROVISIONING_AT_MOST: Final = timedelta(minutes=20)
+# Longer than the time between two looks, much shorter than an outage.
+LONGEST_LOOK: Final = timedelta(minutes=1)
 
 
 class StaleSession(errors.DomainError):
@@ -53,7 +56,7 @@ def open_session(*, reservation: "Reservation", now: datetime) -> WorkspaceSessi
 
 
 def record_namespace(*, session: WorkspaceSession, uid: str) -> None:
-    """Keep the UID of the namespace: nothing else of that name is ever touched."""
+    """Keep the UID of the namespace: with it the namespace is known even without its labels."""
     if session.namespace_uid != uid:
         WorkspaceSession.objects.filter(pk=session.pk).update(namespace_uid=uid)
         session.namespace_uid = uid
@@ -74,31 +77,51 @@ def record_ready(*, session: WorkspaceSession, now: datetime) -> None:
 
 
 def record_waiting(*, session: WorkspaceSession, reason: str, now: datetime) -> None:
-    """Note what the cluster still has to do; give up when it takes far too long."""
-    if session.waiting_for != reason[:300]:
-        with transaction.atomic():
-            _note(session, waiting_for=reason[:300])
+    """Note what the cluster still has to do; give up when that takes far too long.
+
+    Only time that was watched counts: what an outage took away is no fault of the session.
+    """
+    reason = reason[:300]
+    with transaction.atomic():
+        if session.waiting_for != reason:
             _tell(session, f"Waiting: {reason}", at=now)
-    provisioning = session.state == SessionState.PROVISIONING.value
-    if provisioning and now - session.opened_at > PROVISIONING_AT_MOST:
+        _note(session, waiting_for=reason, failures=0, retry_at=None)
+        if session.state == SessionState.PROVISIONING.value:
+            _count_waiting(session, now)
+    if session.waited_seconds > PROVISIONING_AT_MOST.total_seconds():
         give_up(session=session, reason=f"not ready after 20 minutes: {reason}", now=now)
 
 
-def record_failure(*, session: WorkspaceSession, error: str, is_final: bool, now: datetime) -> None:
-    """Put the session off, twice as long each time; after `MAX_FAILURES` in a row give up.
+def record_failure(
+    *,
+    session: WorkspaceSession,
+    error: str,
+    is_final: bool,
+    now: datetime,
+    retry_after: timedelta | None = None,
+) -> None:
+    """Put the session off, twice as long each time, and at least as long as the cluster asked.
 
-    With ``is_final`` trying again is useless: give up at once.  A session that is being stopped
-    is never given up: its namespace has to go.
+    A session that nobody has got yet is given up after `MAX_FAILURES` in a row, or at once with
+    ``is_final``, when trying again is useless.  One that somebody works in is never given up: it
+    may lack a part, but it holds their work.  One that is being stopped has to go in any case.
     """
     failures = session.failures + 1
-    stopping = session.state == SessionState.STOPPING.value
-    if (is_final or failures >= MAX_FAILURES) and not stopping:
+    provisioning = session.state == SessionState.PROVISIONING.value
+    if provisioning and (is_final or failures >= MAX_FAILURES):
         give_up(session=session, reason=error, now=now)
         return
     wait = min(FIRST_RETRY_AFTER * 2 ** min(failures - 1, 10), LONGEST_RETRY_AFTER)
+    wait = max(wait, retry_after or wait)
     with transaction.atomic():
-        _note(session, failures=failures, last_error=error[:500], retry_at=now + wait)
-        _tell(session, f"Trying again soon: {error}", at=now, is_problem=True)
+        if session.last_error != error[:500]:
+            _tell(session, f"Trying again soon: {error}", at=now, is_problem=True)
+        _note(
+            session,
+            failures=min(failures, MOST_FAILURES_COUNTED),
+            last_error=error[:500],
+            retry_at=now + wait,
+        )
 
 
 def give_up(*, session: WorkspaceSession, reason: str, now: datetime) -> None:
@@ -142,6 +165,14 @@ def close(*, session: WorkspaceSession, now: datetime) -> None:
                 actor=None,
                 now=now,
             )
+
+
+def _count_waiting(session: WorkspaceSession, now: datetime) -> None:
+    """Add the time since the last look, or a pass's length where nobody looked for longer."""
+    since = now - (session.looked_at or now)
+    seconds = int(min(max(since, timedelta()), LONGEST_LOOK).total_seconds())
+    if session.looked_at is None or seconds:
+        _note(session, looked_at=now, waited_seconds=session.waited_seconds + seconds)
 
 
 def _move(session: WorkspaceSession, target: SessionState, **fields: object) -> None:

@@ -1,6 +1,7 @@
 """Who may talk to a session, and to whom it may talk: nobody, but for what stands here."""
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from reconciler import naming
 from reconciler.cluster import Manifest
@@ -11,10 +12,25 @@ DNS_PORTS: Final = (53, 5353)  # 5353 is where OpenShift's DNS pods listen
 DNS_NAMESPACES: Final = ("kube-system", "openshift-dns")
 ROUTER_NAMESPACE_LABELS: Final = {"network.openshift.io/policy-group": "ingress"}
 WORKSPACE_PORT: Final = 8080
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+# A policy sees the API server behind its Service: at its own port, on an address we do not know.
+API_SERVER_PORT: Final = 6443
 
 
 def build(spec: SessionSpec) -> tuple[Manifest, ...]:
     """Return the policies, the one that denies everything first."""
+    proxy_ports = _proxy_ports(spec)
+    proxy = (_allow_out(spec, "gpuaas-allow-proxy", proxy_ports),) if proxy_ports else ()
+    return (
+        *_always(spec),
+        _allow_out(spec, "gpuaas-allow-api-server", [API_SERVER_PORT]),
+        *proxy,
+    )
+
+
+def _always(spec: SessionSpec) -> tuple[Manifest, ...]:
     return (
         _policy(spec, "gpuaas-deny-all", {"policyTypes": ["Ingress", "Egress"]}),
         _policy(
@@ -70,6 +86,17 @@ def build(spec: SessionSpec) -> tuple[Manifest, ...]:
             },
         ),
     )
+
+
+def _allow_out(spec: SessionSpec, name: str, ports: list[int]) -> Manifest:
+    """Allow TCP to ``ports`` of any address: a policy knows no host names."""
+    rule = {"ports": [{"port": port, "protocol": "TCP"} for port in ports]}
+    return _policy(spec, name, {"policyTypes": ["Egress"], "egress": [rule]})
+
+
+def _proxy_ports(spec: SessionSpec) -> list[int]:
+    urls = [urlsplit(url) for url in (spec.proxy.http, spec.proxy.https) if url]
+    return sorted({url.port or DEFAULT_PORTS.get(url.scheme, 80) for url in urls})
 
 
 def _policy(spec: SessionSpec, name: str, rules: dict[str, Any]) -> Manifest:

@@ -101,6 +101,7 @@ def _container(spec: SessionSpec) -> dict[str, Any]:
         "ports": [{"name": "http", "containerPort": WORKSPACE_PORT, "protocol": "TCP"}],
         "envFrom": [{"configMapRef": {"name": naming.PROXY}}],
         "env": _environment(spec),
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": WORKSPACE_PORT}},
         "resources": {"requests": _resources(spec), "limits": _resources(spec)},
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from gpuaas.inventory.models import Cluster
 from reconciler import provision
-from reconciler.provision import Outcome
+from reconciler.provision import Outcome, Waiting
 from reconciler.world import World
-from sessions import selectors
+from sessions import selectors, services
 from sessions.models import SessionState, WorkspaceSession
 from sessions.spec import SessionSpec
 
@@ -22,4 +22,9 @@ def due(cluster: Cluster, now: datetime) -> Iterable[tuple[WorkspaceSession, Ses
 def act(item: tuple[WorkspaceSession, SessionSpec], world: World, now: datetime) -> Outcome:
     """Take the next steps towards a workspace that can be handed over."""
     session, spec = item
+    if selectors.previous_is_leaving(session):
+        # Its containers may run on for their grace period, on the very same device.
+        reason = "the session before yours on this GPU is still being removed"
+        services.record_waiting(session=session, reason=reason, now=now)
+        return Waiting(reason)
     return provision.converge(session, spec, world, now=now)

@@ -36,6 +36,7 @@ class Installation:
     pool: Pool
     kube: port.Cluster
     now: datetime = make.NOON
+    tick: timedelta = timedelta(milliseconds=100)
     pauses: list[float] = field(default_factory=list)
 
     def at(self, hour: float) -> "Installation":
@@ -45,7 +46,7 @@ class Installation:
 
     def clock(self) -> datetime:
         """Return the time; it moves on a little whenever somebody looks."""
-        self.now += timedelta(milliseconds=100)
+        self.now += self.tick
         return self.now
 
     def reconcile(self, *, dry_run: bool = False) -> cycle.Report:

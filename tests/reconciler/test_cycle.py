@@ -1,5 +1,6 @@
 """`reconciler.cycle` on the simulated cluster: a booking's whole life, and what can go wrong."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ EVERYTHING = {
     "ConfigMap gpuaas-proxy",
     "Deployment workspace",
     "LimitRange gpuaas",
+    "NetworkPolicy gpuaas-allow-api-server",
     "NetworkPolicy gpuaas-allow-dns",
     "NetworkPolicy gpuaas-allow-inside",
     "NetworkPolicy gpuaas-allow-router",
@@ -279,6 +281,85 @@ def test_what_the_cluster_refuses_for_good_fails_with_the_reason_and_is_cleaned_
     assert "no deployments here" in reservation.state_reason
     assert installation.objects() == set()
     assert not Reservation.objects.holding_capacity().exists()
+
+
+def test_a_refusal_never_takes_a_workspace_that_somebody_works_in(
+    installation: Installation, simulator: Simulator
+) -> None:
+    reservation = booked(installation, 0, 4)
+    installation.reconcile()
+    namespace = namespace_of(reservation)
+    ref = Ref("v1", "Service", "workspace", namespace)
+    found = installation.kube.get(ref)
+    assert found is not None
+    installation.kube.delete(ref, uid=found["metadata"]["uid"])
+    simulator.fault(kind="error", code=403, method="PATCH", path="services", times=0)
+
+    for minute in range(0, 180, 10):
+        installation.at(minute / 60).reconcile()
+    assert state_of(reservation) == ("ACTIVE", "READY")
+
+    simulator.clear_faults()
+    installation.at(3.5).reconcile()
+    assert installation.objects() == expected(reservation)
+
+
+def test_an_outage_does_not_use_up_the_patience_with_a_slow_start(
+    installation: Installation, simulator: Simulator
+) -> None:
+    installation.tick = timedelta(seconds=4)  # waiting in vain is cut short
+    reservation = booked(installation, 0, 4)
+    simulator.power("gpu-node-1", is_on=False)
+    installation.reconcile()
+    assert state_of(reservation) == ("ACTIVE", "PROVISIONING")
+
+    installation.at(2).reconcile()
+    assert state_of(reservation) == ("ACTIVE", "PROVISIONING")
+
+    simulator.power("gpu-node-1", is_on=True)
+    installation.at(2.1).reconcile()
+    assert state_of(reservation) == ("ACTIVE", "READY")
+
+
+def test_a_workspace_that_never_gets_ready_fails_after_twenty_minutes_of_watching(
+    installation: Installation, simulator: Simulator
+) -> None:
+    installation.tick = timedelta(seconds=4)  # waiting in vain is cut short
+    reservation = booked(installation, 0, 4)
+    simulator.power("gpu-node-1", is_on=False)
+
+    installation.reconcile()
+    session = WorkspaceSession.objects.get(reservation=reservation)
+    for minute in range(20):  # as the passes in between would
+        sessions.record_waiting(session=session, reason="a slow start", now=make.at(minute / 60))
+
+    installation.at(20.5 / 60).reconcile()
+    installation.at(22 / 60).reconcile()
+
+    assert state_of(reservation) == ("FAILED", "ENDED")
+    assert reservation.state_reason.startswith("not ready after 20 minutes:")
+
+
+def test_a_session_waits_until_the_one_before_it_has_left_the_device(
+    installation: Installation,
+) -> None:
+    installation.tick = timedelta(seconds=4)  # waiting in vain is cut short
+    first = booked(installation, 0, 2, resource_name=make.GPU)
+    second = booked(installation, 2, 4, resource_name=make.GPU)
+    installation.reconcile()
+    pinned = {"name": "pinned", "namespace": namespace_of(first), "finalizers": ["a.example/b"]}
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": pinned}
+    installation.kube.apply(config_map)
+
+    report = installation.at(2).reconcile()
+    assert state_of(first) == ("ACTIVE", "STOPPING")
+    assert state_of(second) == ("ACTIVE", "PROVISIONING")
+    assert "before yours" in report.waiting[f"start:{namespace_of(second)}"]
+
+    installation.kube.apply({**config_map, "metadata": {**pinned, "finalizers": []}})
+    installation.at(2.1).reconcile()
+    assert state_of(first) == ("COMPLETED", "ENDED")
+    assert state_of(second) == ("ACTIVE", "READY")
 
 
 def test_a_cluster_that_is_down_is_an_error_and_nothing_is_done(

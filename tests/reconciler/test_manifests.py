@@ -92,7 +92,23 @@ def test_everything_is_denied_first() -> None:
         "gpuaas-allow-inside",
         "gpuaas-allow-dns",
         "gpuaas-allow-router",
+        "gpuaas-allow-api-server",
     ]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "ports"),
+    [
+        (Proxy("http://proxy:3128", "http://proxy:3128"), [3128]),
+        (Proxy("http://proxy:3128", "https://proxy"), [443, 3128]),
+        (Proxy("http://proxy"), [80]),
+    ],
+)
+def test_the_way_to_the_proxy_is_open(proxy: Proxy, ports: list[int]) -> None:
+    last = network.build(dataclasses.replace(SPEC, proxy=proxy))[-1]
+
+    assert last["metadata"]["name"] == "gpuaas-allow-proxy"
+    assert [each["port"] for each in last["spec"]["egress"][0]["ports"]] == ports
 
 
 @pytest.mark.parametrize(
