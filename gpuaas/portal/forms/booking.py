@@ -154,11 +154,16 @@ class BookingForm(forms.Form):
         """Put what the domain has against it beside the fields."""
         for problem in problems:
             field = FIELD_OF_PROBLEM.get(problem.field, problem.field)
-            message = f"{problem.message[:1].upper()}{problem.message[1:]}."
+            message = self._in_plain_words(problem.message)
             self.add_error(
                 field if field in self.fields else None,
                 forms.ValidationError(message, code=problem.code),
             )
+
+    def _in_plain_words(self, message: str) -> str:
+        for card in self.cards.values():
+            message = message.replace(card.resource_name, card.title)
+        return f"{message[:1].upper()}{message[1:]}."
 
     def _starts_at(self, data: dict[str, Any]) -> datetime | None:
         if data.get("begins") == NOW:

@@ -1,6 +1,7 @@
 // Runs before the first paint, so that the page never flashes in the other theme.
 (() => {
   "use strict";
+  document.documentElement.classList.add("scripted");
   const KEY = "gpuaas-theme";
   const system = matchMedia("(prefers-color-scheme: dark)");
   const read = () => { try { return localStorage.getItem(KEY) || "auto"; } catch { return "auto"; } };
