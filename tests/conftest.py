@@ -11,12 +11,17 @@ from typing import Any, Final
 
 import pytest
 from django.db import connections
+from hypothesis import settings
 
 from gpuaas.settings import env
 from onebox import postgres
 
 UNSET: Final = "unset"  # the database that gpuaas.settings.test names when the environment does not
 WORKER_INPUT: Final = "gpuaas_database_url"
+
+# What counts is the answer, not how long a busy machine takes to find it.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 _controllers_server = pytest.StashKey[Any]()
 
@@ -64,5 +69,7 @@ def django_db_modify_db_settings(
     """Point Django's one connection to the server before pytest-django makes its database."""
     if database_url is not None:
         address = env.parse_database_url(database_url)
-        settings = connections["default"].settings_dict
-        settings.update({key: address[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")})
+        connection = connections["default"].settings_dict
+        connection.update(
+            {key: address[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
+        )
