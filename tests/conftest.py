@@ -63,7 +63,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None,  # noqa: ARG001 -- a database per worker
+    django_db_modify_db_settings_parallel_suffix: None,  # a database per worker
     database_url: str | None,
 ) -> None:
     """Point Django's one connection to the server before pytest-django makes its database."""
