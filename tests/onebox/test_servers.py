@@ -142,7 +142,7 @@ class TestPostgres:
 
         server = postgres.start(folder)
 
-        assert server.ensure_database("portal")
+        assert server.ensure_database("portal").url.endswith("/portal")
         server.stop()
 
     def test_a_forgetful_one_leaves_no_data(self, private_folder: Path) -> None:

@@ -173,7 +173,9 @@ def test_our_settings_win_over_those_we_were_started_with(
 ) -> None:
     monkeypatch.setenv("GPUAAS_ALLOWED_HOSTS", "*")
     monkeypatch.setenv("GPUAAS_LOG_LEVEL", "DEBUG")
-    told = environment.build(folder, environment.Addresses("http://x", "postgresql://", "redis://"))
+    told = environment.build(
+        folder, environment.Addresses("http://x", "postgresql://", "redis://", "")
+    )
 
     child = environment.for_children(told)
 
