@@ -24,7 +24,7 @@ class Addresses:
 
 
 def build(state: State, addresses: Addresses) -> dict[str, str]:
-    """Return what the product is told.  What the operator set himself is kept where it may be."""
+    """Return what the product is told; names that are not here it reads from our environment."""
     return {
         "DJANGO_SETTINGS_MODULE": "gpuaas.settings.dev",
         DATABASE_VARIABLE: addresses.database,

@@ -84,7 +84,7 @@ class Reservation(models.Model):
         indexes = (
             # Past reservations are not in it: it stays small however long the history grows.
             models.Index(
-                fields=("pool", "starts_at"),
+                fields=("node", "starts_at"),
                 include=("ends_at",),
                 condition=Q(state__in=LIVE),
                 name="reservation_live",

@@ -83,7 +83,8 @@ def node_states(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
 
 
 def _held_by_node(pool: Pool, *, now: datetime) -> defaultdict[int, list[placement.Held]]:
-    live = list(Reservation.objects.filter(pool=pool).holding_capacity().ending_after(now))
+    # By node, not by the pool they were booked from: a node may have changed pools since.
+    live = list(Reservation.objects.filter(node__pool=pool).holding_capacity().ending_after(now))
     devices: defaultdict[int, list[int]] = defaultdict(list)
     for reservation_id, device_id in (
         DeviceHold.objects.filter(reservation__in=live)

@@ -92,8 +92,8 @@ class StaleReservation(errors.DomainError):
 def default_share(resource_type: inventory.ResourceType, *, pool: Pool) -> Demand:
     """Return the CPU and memory that go with one unit unless the booker says otherwise.
 
-    A fair share by GPU memory of the pool's smallest node, rounded down, so that the devices
-    of a node can all be booked with their default.
+    A share of the pool's smallest node, by the GPU memory of its largest, rounded down: the
+    devices of every node can all be booked with their default.
     """
     nodes = list(inventory.node_capacities(pool).values())
     gpu_memory = max(inventory.gpu_memory_mib_per_node(pool), 1)

@@ -2,5 +2,4 @@
 
 from gpuaas.settings.base import *  # noqa: F403 -- settings inherit by star, as Django's own do
 
-SECURE_REDIRECT_EXEMPT = [r".*"]
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"

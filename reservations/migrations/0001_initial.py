@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='reservation',
-            index=models.Index(condition=models.Q(('state__in', ('ACTIVE', 'APPROVED'))), fields=['pool', 'starts_at'], include=('ends_at',), name='reservation_live'),
+            index=models.Index(condition=models.Q(('state__in', ('ACTIVE', 'APPROVED'))), fields=['node', 'starts_at'], include=('ends_at',), name='reservation_live'),
         ),
         migrations.AddIndex(
             model_name='reservation',

@@ -458,3 +458,14 @@ def test_the_default_share_of_the_reference_installation() -> None:
 
     assert services.default_share(gpu, pool=pool) == Demand(1, 64_000, 380 * 1024, 600)
     assert services.default_share(mig_slice, pool=pool) == Demand(1, 15_000, 93 * 1024, 600)
+
+
+def test_bookings_stay_with_a_node_that_changes_pools() -> None:
+    old = make.pool(devices={make.GPU: 1})
+    moved = old.nodes.get()
+    make.reservation(of=old, resource_name=make.GPU, at=make.window(1, 5))
+    new = make.pool(of=old.cluster, nodes=0)
+    type(moved).objects.filter(pk=moved.pk).update(pool=new)
+
+    with pytest.raises(services.PoolFull):
+        make.admitted(of=new, wish=make.wish(resource_name=make.GPU))
