@@ -44,6 +44,10 @@ def test_a_process_is_known_by_its_birth_until_it_dies() -> None:
 
 def test_only_the_process_that_is_meant_is_stopped() -> None:
     child = subprocess.Popen(["sleep", "61"])
+    # The kernel shows the new command line a moment after it has closed what Popen waits for.
+    assert processes.wait_until(
+        lambda: processes.runs(child.pid, mentioning="sleep 61"), timeout_seconds=5
+    )
 
     processes.stop_left_over(child.pid, mentioning="/somewhere/else", escalation=processes.POLITELY)
     assert child.poll() is None
