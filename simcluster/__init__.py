@@ -6,7 +6,7 @@ the sentences that are true of it and of a real control plane alike.  No product
 The parts, from the ground up:
 
 * `objects`: what is true of any object: kinds, quantities, selectors, patches, field ownership
-* `rules`: who may do what, and how much of it fits: RBAC, quotas, limit ranges, scheduling
+* `rules`: who may do what, and how much of it fits: RBAC, pod security, quotas, limits, scheduling
 * `store` and `journal`: the objects, their versions and their history, in memory and in one file
 * `registry`: the verbs of the API (create, apply, delete, ...), without HTTP
 * `controllers`: what happens by itself: accounts, quotas counted, pods started, namespaces emptied

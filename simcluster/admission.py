@@ -8,7 +8,7 @@ from simcluster.access import Access
 from simcluster.errors import ApiError
 from simcluster.objects import Object, is_terminating, kinds, name_of, namespace_of, pods
 from simcluster.objects.kinds import Kind
-from simcluster.rules import limits, quota, rbac
+from simcluster.rules import limits, podsecurity, quota, rbac
 from simcluster.rules.rbac import Request, Rule, User
 from simcluster.store import Store
 
@@ -99,8 +99,16 @@ class Admission:
         pod = limits.with_defaults({**pod, "spec": spec}, ranges)
         if found := limits.objections(pod, ranges):
             raise _forbidden(kinds.POD, pod, _together(found))
+        self._check_pod_security(pod)
         quality = pods.quality_of_service(pod)
         return {**pod, "status": {"phase": "Pending", "qosClass": quality}}
+
+    def _check_pod_security(self, pod: Object) -> None:
+        found = self._store.get(kinds.NAMESPACE, "", namespace_of(pod)) or {}
+        level = (found["metadata"].get("labels") or {}).get(podsecurity.LABEL, "privileged")
+        if why := podsecurity.violations(pod, level):
+            text = f'violates PodSecurity "{level}:latest": {", ".join(why)}'
+            raise _forbidden(kinds.POD, pod, text)
 
     def _claim(self, claim: Object) -> Object:
         self._check_claim(claim)

@@ -42,17 +42,17 @@ def kubeconfig(
     elif given := os.environ.get(KUBECONFIG_VARIABLE):
         yield Path(given)
     else:
-        _skip_without_control_plane()
+        skip_without_control_plane()
         with controlplane.start(tmp_path_factory.mktemp("controlplane")) as plane:
             yield plane.kubeconfig
 
 
-def _skip_without_control_plane() -> None:
+def skip_without_control_plane() -> None:
     """Skip where there is no control plane; where one is promised (CI), fail instead."""
     is_promised = os.environ.get("CI") == "true"
     reason = controlplane.unavailable_reason()
     if reason is None and not is_promised and controlplane.find_binaries() is None:
-        reason = "the control plane is not built: python -m onebox.controlplane build"
+        reason = "the control plane is not built: make controlplane"
     if reason is not None and is_promised:
         pytest.fail(f"CI must run the contract on a real control plane: {reason}")
     if reason is not None:

@@ -12,6 +12,7 @@ import pytest
 from onebox import controlplane, controlplane_build, kubeapi
 from onebox.controlplane_supervisor import NotReady
 from onebox.kubeapi import ApiError, Json
+from tests.cluster.conftest import skip_without_control_plane
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]  # it may have to be built first
 
@@ -74,8 +75,7 @@ def processes_naming(directory: Path) -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _available() -> None:
-    if reason := controlplane.unavailable_reason():
-        pytest.skip(reason)
+    skip_without_control_plane()
 
 
 @pytest.fixture(scope="module")
