@@ -5,12 +5,14 @@ transaction that makes the change, and refuse with a `DomainError`.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import transaction
+import psycopg
+from django.db import IntegrityError, transaction
 from psycopg.types.range import TimestamptzRange
 
 from gpuaas.accounts import selectors as accounts
@@ -166,7 +168,7 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
         return already
     if problems := problems_with(pool=pool, wish=wish, now=now):
         raise WishRefused(problems)
-    with transaction.atomic(durable=True):
+    with _exclusion_as_busy(), transaction.atomic(durable=True):
         locks.hold_until_commit(
             locks.LockSpace.POOL_CAPACITY, pool.pk, wait_at_most=ADMISSION_LOCK_WAIT
         )
@@ -178,6 +180,21 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
             return _book(pool, team, requested_by, wish, place, now)
     # The search for another window takes longer than anything above, and needs no lock.
     raise _pool_full(states, wish, now)
+
+
+@contextmanager
+def _exclusion_as_busy() -> Iterator[None]:
+    """Turn the database's own refusal of a double hold into "try again".
+
+    Within one clock it cannot happen.  A device given back a moment after our ``now`` (another
+    host's clock, or while we waited for the lock) is free from then on, and not from ``now``.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if isinstance(error.__cause__, psycopg.errors.ExclusionViolation):
+            raise locks.LockBusy("a device changed hands just now: try again") from error
+        raise
 
 
 def cancel(*, reservation: Reservation, actor: User, now: datetime) -> None:

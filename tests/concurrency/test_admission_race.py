@@ -40,9 +40,11 @@ def admit_one(pool: Pool) -> Callable[[], str]:
             )
         except services.PoolFull:
             return "full"
-        except IntegrityError as error:
+        except locks.LockBusy as busy:
+            # With no lock to be busy, this is the database's own refusal, in words for people.
             constraint = "device_held_once_at_a_time"
-            return f"refused by {constraint if constraint in str(error) else error}"
+            why = busy.__cause__ if isinstance(busy.__cause__, IntegrityError) else busy
+            return f"refused by {constraint if constraint in str(why) else why}"
         return "admitted"
 
     return action

@@ -10,6 +10,7 @@ from psycopg.types.range import TimestamptzRange
 from gpuaas.accounts.models import MembershipRole, OrganisationRole
 from gpuaas.audit import selectors as audit
 from gpuaas.audit.models import AuditEvent
+from gpuaas.core import locks
 from gpuaas.inventory.models import Device, Node, Pool
 from gpuaas.inventory.selectors import resource_types
 from reservations import lifecycle, policy, services
@@ -469,3 +470,22 @@ def test_bookings_stay_with_a_node_that_changes_pools() -> None:
 
     with pytest.raises(services.PoolFull):
         make.admitted(of=new, wish=make.wish(resource_name=make.GPU))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_device_given_back_after_our_now_is_offered_again_and_is_no_crash() -> None:
+    pool = make.pool(devices={make.GPU: 1})
+    before = make.reservation(
+        of=pool,
+        resource_name=make.GPU,
+        at=make.window(-1, 5),
+        state=lifecycle.State.ACTIVE,
+    )
+    given_back_at = make.NOON + timedelta(seconds=1)
+    services.give_back(reservation=before, actor=before.requested_by, now=given_back_at)
+    wish = make.wish(resource_name=make.GPU, at=make.window(0, 4))
+
+    with pytest.raises(locks.LockBusy, match="try again"):
+        make.admitted(of=pool, wish=wish, now=make.NOON)
+    later = make.wish(resource_name=make.GPU, at=Window(given_back_at, make.at(4)))
+    make.admitted(of=pool, wish=later, now=given_back_at)
