@@ -56,16 +56,16 @@ def test_from_the_login_to_giving_back(page: Page, product: Product, complaints:
 
     link = page.get_by_test_id("workspace-link")
     expect(link).to_be_visible(timeout=PROVISIONED_WITHIN)
-    [namespace] = namespaces(product)
+    before = namespaces(product)
     with page.expect_popup() as opened:
         link.click()
     expect(opened.value.get_by_role("heading")).to_have_text("Your workspace is running")
-    assert namespace in opened.value.url
+    [namespace] = [name for name in before if name in opened.value.url]
 
     page.get_by_test_id("give-back").click()
     page.get_by_test_id("confirm-give-back").click()
     state(page, "COMPLETED")
-    eventually(lambda: namespaces(product) == set())
+    eventually(lambda: namespace not in namespaces(product))
     opened.value.reload()
     expect(opened.value.get_by_role("heading")).to_have_text("No workspace")
     expect(page.get_by_test_id("live")).to_contain_text("gone", timeout=GONE_WITHIN)
@@ -76,19 +76,19 @@ def test_when_the_window_ends_the_workspace_goes_by_itself(page: Page, product: 
     log_in(page, "ada")
     book(page, WHOLE_GPU)
     expect(page.get_by_test_id("workspace-link")).to_be_visible(timeout=PROVISIONED_WITHIN)
-    assert len(namespaces(product)) == 1
+    assert namespaces(product) != set()
 
     _let_the_windows_end(product)
 
     state(page, "COMPLETED", within=GONE_WITHIN)
-    assert namespaces(product) == set()
+    eventually(lambda: namespaces(product) == set())
     expect(page.get_by_test_id("workspace-link")).to_have_count(0)
 
 
 def test_a_team_mate_sees_the_booking_and_a_stranger_has_to_log_in(page: Page) -> None:
     log_in(page, "ada")
-    page.goto("/reservations/")
-    page.get_by_test_id("reservation-row").first.get_by_role("link").first.click()
+    book(page, SLICE)
+    expect(page.get_by_test_id("live")).to_be_visible()
     address = page.url
     page.context.clear_cookies()
 

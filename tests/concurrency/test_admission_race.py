@@ -42,9 +42,10 @@ def admit_one(pool: Pool) -> Callable[[], str]:
             return "full"
         except locks.LockBusy as busy:
             # With no lock to be busy, this is the database's own refusal, in words for people.
+            if not isinstance(busy.__cause__, IntegrityError):
+                raise
             constraint = "device_held_once_at_a_time"
-            why = busy.__cause__ if isinstance(busy.__cause__, IntegrityError) else busy
-            return f"refused by {constraint if constraint in str(why) else why}"
+            return f"refused by {constraint if constraint in str(busy.__cause__) else busy}"
         return "admitted"
 
     return action
