@@ -139,3 +139,17 @@ def test_an_existing_team_is_left_as_it_is() -> None:
 
     assert (after.pk, after.name, after.cost_centre) == (before.pk, "Vision", "CC-1")
     assert str(after) == "Vision"
+
+
+@pytest.mark.parametrize(("other_teams", "stays"), [(0, False), (1, True)])
+def test_who_manages_no_team_any_more_has_no_way_into_the_admin_site(
+    other_teams: int,
+    stays: bool,
+) -> None:
+    teams = [make.team() for _ in range(1 + other_teams)]
+    manager = make.user(teams=teams, role=MembershipRole.MANAGER)
+
+    make.membership(of=teams[0], whose=manager, role=MembershipRole.MEMBER)
+
+    manager.refresh_from_db()
+    assert manager.is_staff is stays
