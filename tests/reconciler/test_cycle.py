@@ -35,6 +35,9 @@ EVERYTHING = {
     "ServiceAccount workspace",
 }
 
+# How fast a test's clock runs decides how often a pass looks before it stops waiting.
+PATIENT, IMPATIENT = timedelta(milliseconds=100), timedelta(seconds=4)
+
 
 def state_of(reservation: Reservation) -> tuple[str, str]:
     """Return the states of a reservation and of its session."""
@@ -307,7 +310,7 @@ def test_a_refusal_never_takes_a_workspace_that_somebody_works_in(
 def test_an_outage_does_not_use_up_the_patience_with_a_slow_start(
     installation: Installation, simulator: Simulator
 ) -> None:
-    installation.tick = timedelta(seconds=4)  # waiting in vain is cut short
+    installation.tick = IMPATIENT
     reservation = booked(installation, 0, 4)
     simulator.power("gpu-node-1", is_on=False)
     installation.reconcile()
@@ -317,6 +320,7 @@ def test_an_outage_does_not_use_up_the_patience_with_a_slow_start(
     assert state_of(reservation) == ("ACTIVE", "PROVISIONING")
 
     simulator.power("gpu-node-1", is_on=True)
+    installation.tick = PATIENT
     installation.at(2.1).reconcile()
     assert state_of(reservation) == ("ACTIVE", "READY")
 
@@ -324,7 +328,7 @@ def test_an_outage_does_not_use_up_the_patience_with_a_slow_start(
 def test_a_workspace_that_never_gets_ready_fails_after_twenty_minutes_of_watching(
     installation: Installation, simulator: Simulator
 ) -> None:
-    installation.tick = timedelta(seconds=4)  # waiting in vain is cut short
+    installation.tick = IMPATIENT
     reservation = booked(installation, 0, 4)
     simulator.power("gpu-node-1", is_on=False)
 
@@ -343,7 +347,7 @@ def test_a_workspace_that_never_gets_ready_fails_after_twenty_minutes_of_watchin
 def test_a_session_waits_until_the_one_before_it_has_left_the_device(
     installation: Installation,
 ) -> None:
-    installation.tick = timedelta(seconds=4)  # waiting in vain is cut short
+    installation.tick = IMPATIENT
     first = booked(installation, 0, 2, resource_name=make.GPU)
     second = booked(installation, 2, 4, resource_name=make.GPU)
     installation.reconcile()
@@ -357,6 +361,7 @@ def test_a_session_waits_until_the_one_before_it_has_left_the_device(
     assert "before yours" in report.waiting[f"start:{namespace_of(second)}"]
 
     installation.kube.apply({**config_map, "metadata": {**pinned, "finalizers": []}})
+    installation.tick = PATIENT
     installation.at(2.1).reconcile()
     assert state_of(first) == ("COMPLETED", "ENDED")
     assert state_of(second) == ("ACTIVE", "READY")
