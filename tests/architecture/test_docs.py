@@ -13,9 +13,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "deploy").rglob("*.md")),
 ]
 SETTINGS = ROOT / "gpuaas" / "settings"
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)")
+LINK = re.compile(r"\[[^\]]*\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)")
 MAKE = re.compile(r"(?:^\s*|`)make ([a-z][a-z -]*[a-z])", re.MULTILINE)
 MANAGE = re.compile(r"(?:manage\.py|onebox manage) ([a-z_]+)")
 SOURCE = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|txt|in|mod|yaml))`")
