@@ -27,12 +27,14 @@ def sessions_visible_to(user: User, *, now: datetime) -> QuerySet[WorkspaceSessi
 
 
 def due_to_stop(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
-    """Return the sessions that should be gone and were not yet seen to be."""
-    return _not_ended(cluster).filter(
-        Q(reservation__ends_at__lte=now)
-        | Q(reservation__state__in=TERMINAL)
-        | Q(state=SessionState.STOPPING.value)
-    )
+    """Return the sessions that should be gone and were not yet seen to be.
+
+    A back-off after a failure to stop is kept; one after a failure to run is over with the window.
+    """
+    over = Q(reservation__ends_at__lte=now) | Q(reservation__state__in=TERMINAL)
+    running = ~Q(state=SessionState.STOPPING.value)
+    put_off = Q(retry_at__gt=now)
+    return _not_ended(cluster).filter((running & over) | (~running & ~put_off))
 
 
 def meant_to_run(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:

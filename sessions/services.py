@@ -88,7 +88,8 @@ def record_waiting(*, session: WorkspaceSession, reason: str, now: datetime) -> 
         _note(session, waiting_for=reason, failures=0, retry_at=None)
         if session.state == SessionState.PROVISIONING.value:
             _count_waiting(session, now)
-    if session.waited_seconds > PROVISIONING_AT_MOST.total_seconds():
+    provisioning = session.state == SessionState.PROVISIONING.value
+    if provisioning and session.waited_seconds > PROVISIONING_AT_MOST.total_seconds():
         give_up(session=session, reason=f"not ready after 20 minutes: {reason}", now=now)
 
 
@@ -100,7 +101,7 @@ def record_failure(
     now: datetime,
     retry_after: timedelta | None = None,
 ) -> None:
-    """Put the session off, twice as long each time, and at least as long as the cluster asked.
+    """Put the session off, twice as long each time, and as long as the cluster asked.
 
     A session that nobody has got yet is given up after `MAX_FAILURES` in a row, or at once with
     ``is_final``, when trying again is useless.  One that somebody works in is never given up: it
@@ -112,7 +113,7 @@ def record_failure(
         give_up(session=session, reason=error, now=now)
         return
     wait = min(FIRST_RETRY_AFTER * 2 ** min(failures - 1, 10), LONGEST_RETRY_AFTER)
-    wait = max(wait, retry_after or wait)
+    wait = min(max(wait, retry_after or wait), LONGEST_RETRY_AFTER)
     with transaction.atomic():
         if session.last_error != error[:500]:
             _tell(session, f"Trying again soon: {error}", at=now, is_problem=True)

@@ -14,7 +14,7 @@ from sessions.models import WorkspaceSession
 
 def due(cluster: Cluster, now: datetime) -> Iterable[WorkspaceSession]:
     """Return the sessions that are over and were not yet seen to be gone."""
-    return selectors.due_to_stop(cluster, now=now).not_put_off(now)
+    return selectors.due_to_stop(cluster, now=now)
 
 
 def act(session: WorkspaceSession, world: World, now: datetime) -> Outcome:

@@ -307,6 +307,18 @@ def test_a_refusal_never_takes_a_workspace_that_somebody_works_in(
     assert installation.objects() == expected(reservation)
 
 
+def test_a_session_that_was_put_off_ends_with_its_window_all_the_same(
+    installation: Installation, simulator: Simulator
+) -> None:
+    reservation = booked(installation, 0, 1)
+    installation.reconcile()
+    WorkspaceSession.objects.update(failures=5, retry_at=make.at(9))
+
+    installation.at(1).reconcile()
+
+    assert state_of(reservation) == ("COMPLETED", "ENDED")
+
+
 def test_an_outage_does_not_use_up_the_patience_with_a_slow_start(
     installation: Installation, simulator: Simulator
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
@@ -111,11 +111,14 @@ class ReservationList(APIView):
         usual = services.usual_demand(
             pool=pool, resource_name=given["resource_name"], units=given["units"]
         )
+        number = _number_of(request, person)
+        is_new = selectors.booked_as(number, by=person) is None
         reservation = services.admit(
             pool=pool,
             team=team,
             requested_by=person,
             wish=services.Wish(
+                public_id=number,
                 resource_name=given["resource_name"],
                 units=given["units"],
                 window=Window(given["starts_at"], given["ends_at"]),
@@ -130,7 +133,7 @@ class ReservationList(APIView):
         address = reverse("api:reservation", args=[reservation.public_id])
         return Response(
             ReservationOutput(reservation).data,
-            status=HTTPStatus.CREATED,
+            status=HTTPStatus.CREATED if is_new else HTTPStatus.OK,
             headers={"Location": request.build_absolute_uri(address)},
         )
 
@@ -164,6 +167,15 @@ class ReservationGiveBack(APIView):
 
     def post(self, request: Request, public_id: UUID) -> Response:
         return _end(services.give_back, caller(request), public_id)
+
+
+def _number_of(request: Request, person: User) -> UUID:
+    """Return the booking's number: always the same for one person's Idempotency-Key.
+
+    It is made from the key, not the key itself: nobody can name a number that is another's.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    return uuid5(UUID(int=person.pk), key) if key else uuid4()
 
 
 def _end(service: Callable[..., None], person: User, public_id: UUID) -> Response:
