@@ -44,8 +44,14 @@ def test_the_first_quota_holds_at_once(cluster: Cluster, namespace: str) -> None
     )
 
 
-def test_the_booked_type_is_admitted_and_counted(cluster: Cluster, namespace: str) -> None:
+def counted_gpu_quota(cluster: Cluster, namespace: str) -> None:
+    """Apply the quota and wait for its first count: it misses what is created meanwhile."""
     cluster.apply(objects.gpu_quota(namespace))
+    eventually(lambda: used(cluster, namespace).get(f"requests.{objects.SLICE}") == "0")
+
+
+def test_the_booked_type_is_admitted_and_counted(cluster: Cluster, namespace: str) -> None:
+    counted_gpu_quota(cluster, namespace)
 
     cluster.apply(objects.gpu_pod(namespace, objects.SLICE))
 
@@ -59,7 +65,7 @@ def test_asking_for_none_of_a_forbidden_type_is_fine(cluster: Cluster, namespace
 
 
 def test_one_more_than_booked_is_refused(cluster: Cluster, namespace: str) -> None:
-    cluster.apply(objects.gpu_quota(namespace))
+    counted_gpu_quota(cluster, namespace)
     for number in range(2):
         cluster.apply(objects.gpu_pod(namespace, objects.SLICE, name=f"work-{number}"))
 
@@ -69,7 +75,7 @@ def test_one_more_than_booked_is_refused(cluster: Cluster, namespace: str) -> No
 
 
 def test_what_is_deleted_is_given_back(cluster: Cluster, namespace: str) -> None:
-    cluster.apply(objects.gpu_quota(namespace))
+    counted_gpu_quota(cluster, namespace)
     made = cluster.apply(objects.gpu_pod(namespace, objects.SLICE))
     eventually(lambda: used(cluster, namespace).get(f"requests.{objects.SLICE}") == "1")
 

@@ -489,3 +489,13 @@ def test_a_device_given_back_after_our_now_is_offered_again_and_is_no_crash() ->
         make.admitted(of=pool, wish=wish, now=make.NOON)
     later = make.wish(resource_name=make.GPU, at=Window(given_back_at, make.at(4)))
     make.admitted(of=pool, wish=later, now=given_back_at)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_persons_number_is_no_reason_to_try_again() -> None:
+    pool = make.pool()
+    first = make.admitted(of=pool, wish=make.wish())
+    stolen = dataclasses.replace(make.wish(), public_id=first.public_id)
+
+    with pytest.raises(IntegrityError, match="public_id"):
+        make.admitted(of=pool, wish=stolen)
