@@ -70,7 +70,9 @@ def test_it_prints_the_address_and_the_four_logins(product: Product) -> None:
 
 
 def test_every_process_of_the_product_runs(product: Product) -> None:
-    assert product.living() == set(CHILDREN)
+    assert processes.wait_until(
+        lambda: product.living() == set(CHILDREN), timeout_seconds=HEALED_TIMEOUT_SECONDS
+    )
 
 
 def test_secrets_are_readable_by_their_owner_alone(product: Product) -> None:
