@@ -44,10 +44,17 @@ def test_the_first_quota_holds_at_once(cluster: Cluster, namespace: str) -> None
     )
 
 
+def counted_quota(cluster: Cluster, namespace: str, **hard: str) -> None:
+    """Apply a quota and wait for its first count, which misses what is created meanwhile.
+
+    Nor does a real server hold to a quota on mere numbers before that count.
+    """
+    cluster.apply(objects.quota(namespace, **hard))
+    eventually(lambda: used(cluster, namespace).keys() == hard.keys())
+
+
 def counted_gpu_quota(cluster: Cluster, namespace: str) -> None:
-    """Apply the quota and wait for its first count: it misses what is created meanwhile."""
-    cluster.apply(objects.gpu_quota(namespace))
-    eventually(lambda: used(cluster, namespace).get(f"requests.{objects.SLICE}") == "0")
+    counted_quota(cluster, namespace, **objects.gpu_quota(namespace)["spec"]["hard"])
 
 
 def test_the_booked_type_is_admitted_and_counted(cluster: Cluster, namespace: str) -> None:
@@ -68,6 +75,7 @@ def test_one_more_than_booked_is_refused(cluster: Cluster, namespace: str) -> No
     counted_gpu_quota(cluster, namespace)
     for number in range(2):
         cluster.apply(objects.gpu_pod(namespace, objects.SLICE, name=f"work-{number}"))
+    eventually(lambda: used(cluster, namespace).get(f"requests.{objects.SLICE}") == "2")
 
     message = refusal(cluster, objects.gpu_pod(namespace, objects.SLICE, name="one-too-many"))
 
@@ -121,10 +129,9 @@ def test_objects_can_be_counted(
     cluster: Cluster, namespace: str, hard: dict[str, str], again: Any
 ) -> None:
     (key,) = hard
-    cluster.apply(objects.quota(namespace, **hard))
-    # A real server does not hold to a quota on mere numbers before it has counted them.
-    eventually(lambda: key in used(cluster, namespace))
+    counted_quota(cluster, namespace, **hard)
     cluster.apply(again(namespace, "first"))
+    eventually(lambda: used(cluster, namespace) == {key: "1"})
 
     message = refusal(cluster, again(namespace, "second"))
 
@@ -132,8 +139,10 @@ def test_objects_can_be_counted(
 
 
 def test_storage_is_charged_by_request(cluster: Cluster, namespace: str) -> None:
-    cluster.apply(objects.quota(namespace, **{"requests.storage": "10Gi"}))
+    counted_quota(cluster, namespace, **{"requests.storage": "10Gi"})
     cluster.apply(objects.claim(namespace, "first", "6Gi"))
+    # The claim is counted when it is admitted; a recount that missed it would undo that.
+    eventually(lambda: used(cluster, namespace)["requests.storage"] == "6Gi")
 
     message = refusal(cluster, objects.claim(namespace, "second", "5Gi"))
 
