@@ -8,6 +8,7 @@ Names and numbers that a test does not mention must not matter to it.
 import itertools
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -16,7 +17,15 @@ from psycopg.types.range import TimestamptzRange
 from gpuaas.accounts import services as accounts
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
 from gpuaas.core.modes import AllocationMode
-from gpuaas.inventory.models import Cluster, Device, DeviceState, Node, Pool
+from gpuaas.inventory.models import (
+    Closure,
+    ClosureKind,
+    Cluster,
+    Device,
+    DeviceState,
+    Node,
+    Pool,
+)
 from reservations import lifecycle, services
 from reservations.capacity import Window
 from reservations.models import DeviceHold, Reservation
@@ -32,6 +41,7 @@ PASSWORD: Final = "correct horse battery staple"  # noqa: S105 -- of people who 
 
 _MEMORY_MIB: Final = {GPU: 97_887, SLICE: 24_064}
 _REPLICAS: Final = {GPU: 4, SLICE: 2}
+_COMPUTE_SHARE: Final = {SLICE: Decimal("0.25")}
 _serial = itertools.count(1)
 
 
@@ -160,7 +170,29 @@ def device(
         product="NVIDIA-RTX-PRO-6000",
         memory_mib=_MEMORY_MIB.get(resource_name, 16_384),
         replicas=_REPLICAS.get(resource_name, 1),
+        compute_share=_COMPUTE_SHARE.get(resource_name, Decimal(1)),
         state=state,
+    )
+
+
+def closure(
+    *,
+    of: Pool | Node,
+    at: Window,
+    kind: ClosureKind = ClosureKind.MAINTENANCE,
+    canceled_at: datetime | None = None,
+) -> Closure:
+    """Return a closure of a pool or a node, past the service's rules."""
+    return Closure.objects.create(
+        pool=of if isinstance(of, Pool) else None,
+        node=of if isinstance(of, Node) else None,
+        kind=kind,
+        starts_at=at.starts_at,
+        ends_at=at.ends_at,
+        reason="new firmware",
+        created_by=user(organisation_role=OrganisationRole.PLATFORM_ADMIN),
+        created_at=NOON,
+        canceled_at=canceled_at,
     )
 
 

@@ -1,8 +1,15 @@
 """The hardware: clusters, their nodes, the devices on them, and the pools they are booked from."""
 
+from datetime import datetime
+from decimal import Decimal
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
+
+from gpuaas.accounts.models import User
 
 
 class Cluster(models.Model):
@@ -51,7 +58,13 @@ class Pool(models.Model):
 
 
 class Node(models.Model):
-    """One server, with what Kubernetes may allocate on it."""
+    """One server, with what Kubernetes may allocate on it.
+
+    ``is_schedulable`` is whether it is booked at all: the cluster must allow it, and no
+    administrator have taken the node out (``is_withdrawn``).  ``reported_devices`` counts what the
+    cluster shows of each resource name, None until it was asked; ``is_ready`` is its last word on
+    the node's health.
+    """
 
     cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="nodes")
     pool = models.ForeignKey(
@@ -62,11 +75,23 @@ class Node(models.Model):
     memory_mib = models.PositiveIntegerField()
     storage_gib = models.PositiveIntegerField()
     is_schedulable = models.BooleanField(default=True)
+    is_withdrawn = models.BooleanField(
+        default=False, help_text="An administrator took it out: an import does not bring it back"
+    )
+    reported_devices = models.JSONField(
+        null=True, blank=True, help_text="Resource name -> devices, as the cluster shows them"
+    )
+    reported_at = models.DateTimeField(null=True, blank=True)
+    is_ready = models.BooleanField(default=True)
 
     class Meta:
         ordering = ("name",)
         constraints = (
             models.UniqueConstraint(fields=("cluster", "name"), name="node_once_per_cluster"),
+            models.CheckConstraint(
+                condition=Q(is_withdrawn=False) | Q(is_schedulable=False),
+                name="node_withdrawn_is_not_schedulable",
+            ),
         )
 
     def __str__(self) -> str:
@@ -74,9 +99,11 @@ class Node(models.Model):
 
 
 class DeviceState(models.TextChoices):
-    """Whether a device can be booked."""
+    """Whether a device can be booked.  Only a device in service can."""
 
     IN_SERVICE = "in_service", "In service"
+    DRAINING = "draining", "Draining"
+    FAILED = "failed", "Failed"
     RETIRED = "retired", "Retired"
 
 
@@ -84,7 +111,12 @@ class Device(models.Model):
     """A whole GPU or a MIG slice: what one booked unit is.
 
     ``ordinal`` counts the devices of one type on one node from 0.  ``uuid`` is None until something
-    tells it (labels do not).  ``replicas`` is how many slots time-slicing advertises for it.
+    tells it (labels do not), and so is ``gpu_index``, the physical GPU of the node it lies on.
+    ``compute_share`` is the part of that GPU's compute it has, ``replicas`` how many slots
+    time-slicing advertises for it.
+
+    An import retires what is gone (``retired_by_import``) and brings back only that; every other
+    state is an administrator's word.
     """
 
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="devices")
@@ -92,11 +124,18 @@ class Device(models.Model):
     ordinal = models.PositiveSmallIntegerField()
     product = models.CharField(max_length=120)
     memory_mib = models.PositiveIntegerField()
+    compute_share = models.DecimalField(
+        max_digits=5, decimal_places=4, default=Decimal(1), help_text="Of its physical GPU: 1 = all"
+    )
+    gpu_index = models.PositiveSmallIntegerField(null=True, blank=True)
     replicas = models.PositiveSmallIntegerField(default=1)
     uuid = models.CharField(max_length=80, null=True, blank=True)
     state = models.CharField(
         max_length=12, choices=DeviceState.choices, default=DeviceState.IN_SERVICE
     )
+    state_reason = models.CharField(max_length=300, blank=True)
+    state_changed_at = models.DateTimeField(null=True, blank=True)
+    retired_by_import = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("node", "resource_name", "ordinal")
@@ -106,7 +145,102 @@ class Device(models.Model):
             ),
             models.UniqueConstraint(fields=("uuid",), name="device_uuid_unique"),
             models.CheckConstraint(condition=Q(replicas__gte=1), name="device_has_a_slot"),
+            models.CheckConstraint(
+                condition=Q(compute_share__gt=0, compute_share__lte=1),
+                name="device_is_part_of_a_gpu",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[state.value for state in DeviceState]),
+                name="device_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(retired_by_import=False) | Q(state=DeviceState.RETIRED.value),
+                name="device_retired_by_import_is_retired",
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.node}: {self.resource_name} #{self.ordinal}"
+
+
+class ClosureKind(models.TextChoices):
+    """Why something cannot be booked for a while."""
+
+    MAINTENANCE = "maintenance", "Maintenance"
+    BLACKOUT = "blackout", "Blackout"
+
+
+class TsTzRange(Func):
+    """PostgreSQL's half-open range of two instants."""
+
+    function = "TSTZRANGE"
+    output_field = DateTimeRangeField()
+
+
+class ClosureQuerySet(models.QuerySet["Closure"]):
+    def standing(self) -> "ClosureQuerySet":
+        """Those nobody cancelled."""
+        return self.filter(canceled_at=None)
+
+    def overlapping(self, starts_at: datetime, ends_at: datetime) -> "ClosureQuerySet":
+        return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
+
+
+class Closure(models.Model):
+    """A period, half-open, in which a node or a whole pool cannot be booked."""
+
+    pool = models.ForeignKey(
+        Pool, on_delete=models.PROTECT, related_name="closures", null=True, blank=True
+    )
+    node = models.ForeignKey(
+        Node, on_delete=models.PROTECT, related_name="closures", null=True, blank=True
+    )
+    kind = models.CharField(max_length=12, choices=ClosureKind.choices)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=200)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    canceled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClosureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("starts_at", "pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(pool=None, node__isnull=False) | Q(pool__isnull=False, node=None),
+                name="closure_of_a_pool_or_a_node",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="closure_ends_after_it_starts"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in ClosureKind]),
+                name="closure_kind_known",
+            ),
+            *(
+                ExclusionConstraint(
+                    name=f"closure_once_per_{target}",
+                    expressions=[
+                        (target, RangeOperators.EQUAL),
+                        ("kind", RangeOperators.EQUAL),
+                        (TsTzRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
+                    ],
+                    condition=Q(canceled_at=None) & Q(**{f"{target}__isnull": False}),
+                )
+                for target in ("pool", "node")
+            ),
+        )
+        indexes = tuple(
+            models.Index(
+                fields=(target, "starts_at"),
+                include=("ends_at",),
+                condition=Q(canceled_at=None) & Q(**{f"{target}__isnull": False}),
+                name=f"closure_by_{target}",
+            )
+            for target in ("pool", "node")
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.pool or self.node}"

@@ -2,10 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
-from gpuaas.inventory.models import Cluster, Device, DeviceState, Node, Pool
+from gpuaas.inventory.models import Closure, Cluster, Device, DeviceState, Node, Pool
+
+
+class Period(Protocol):
+    """A half-open period of time, however its owner calls it."""
+
+    @property
+    def starts_at(self) -> datetime: ...
+
+    @property
+    def ends_at(self) -> datetime: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,18 @@ def bookable_devices(pool: Pool) -> QuerySet[Device]:
     return Device.objects.filter(
         node__pool=pool, node__is_schedulable=True, state=DeviceState.IN_SERVICE
     ).select_related("node")
+
+
+def closures_of(pool: Pool, *, within: Period) -> QuerySet[Closure]:
+    """Return what closes ``pool``, or one of its nodes, at some instant of ``within``.
+
+    A closure has a ``pool`` (all of it is closed) or a ``node``.  Cancelled ones do not count.
+    """
+    return (
+        Closure.objects.standing()
+        .overlapping(within.starts_at, within.ends_at)
+        .filter(Q(pool=pool) | Q(node__pool=pool))
+    )
 
 
 def resource_types(pool: Pool) -> list[ResourceType]:
