@@ -17,6 +17,7 @@ from gpuaas.inventory.models import Pool
 from reservations import placement, selectors, services
 from reservations.lifecycle import State
 from reservations.models import DeviceHold, Reservation
+from reservations.services import admission, holds
 from tests import make
 from tests.concurrency.threads import at_once
 from tests.make import SLICE
@@ -93,7 +94,7 @@ def no_lock(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_hold", lambda *_: None)
+    monkeypatch.setattr(holds, "hold", lambda *_: None)
 
 
 def test_without_lock_and_holds_the_pool_is_oversold(
@@ -120,7 +121,7 @@ def test_with_the_lock_one_is_admitted_and_the_other_told_that_it_is_full(pool: 
 def test_sixteen_at_once_get_exactly_the_four_slots_there_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(services, "ADMISSION_LOCK_WAIT", timedelta(seconds=60))
+    monkeypatch.setattr(admission, "ADMISSION_LOCK_WAIT", timedelta(seconds=60))
     pool = make.pool(devices={SLICE: 4})
 
     outcomes = at_once([admit_one(pool) for _ in range(16)])
@@ -160,7 +161,7 @@ def test_two_pools_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -
 def test_who_waits_too_long_for_the_lock_is_told_to_try_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(services, "ADMISSION_LOCK_WAIT", timedelta(milliseconds=50))
+    monkeypatch.setattr(admission, "ADMISSION_LOCK_WAIT", timedelta(milliseconds=50))
     first_reads, second_is_done = threading.Event(), threading.Event()
     read = selectors.node_states
 

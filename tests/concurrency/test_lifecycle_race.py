@@ -12,6 +12,7 @@ from gpuaas.core.locks import LockSpace
 from reservations import lifecycle, services
 from reservations.lifecycle import State
 from reservations.models import Reservation
+from reservations.services.admission import ADMISSION_LOCK_WAIT
 from tests import make
 from tests.concurrency.threads import at_once
 
@@ -114,9 +115,7 @@ def test_its_connection_has_the_options_of_the_address(monkeypatch: pytest.Monke
 
 def test_a_lock_outside_a_transaction_is_a_bug() -> None:
     with pytest.raises(RuntimeError, match="outside a transaction"):
-        locks.hold_until_commit(
-            LockSpace.POOL_CAPACITY, 1, wait_at_most=services.ADMISSION_LOCK_WAIT
-        )
+        locks.hold_until_commit(LockSpace.POOL_CAPACITY, 1, wait_at_most=ADMISSION_LOCK_WAIT)
 
 
 def test_an_interrupted_wait_is_not_taken_for_a_busy_lock() -> None:
@@ -124,9 +123,7 @@ def test_an_interrupted_wait_is_not_taken_for_a_busy_lock() -> None:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = 50")
-            locks.hold_until_commit(
-                LockSpace.POOL_CAPACITY, 1, wait_at_most=services.ADMISSION_LOCK_WAIT
-            )
+            locks.hold_until_commit(LockSpace.POOL_CAPACITY, 1, wait_at_most=ADMISSION_LOCK_WAIT)
 
     with locks.held_alone(LockSpace.POOL_CAPACITY, 1) as alone:
         assert alone

@@ -1,0 +1,89 @@
+"""Moves along the lifecycle: compare-and-swap on the one table of moves."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from gpuaas.accounts.models import User
+from gpuaas.audit import services as audit
+from reservations import lifecycle
+from reservations.models import Reservation
+from reservations.services import holds
+from reservations.services.refusals import StaleReservation
+
+
+def cancel(*, reservation: Reservation, actor: User, now: datetime) -> None:
+    """End a reservation that is not wanted any more, started or not; its capacity comes back."""
+    transition(
+        reservation=reservation,
+        target=lifecycle.State.CANCELED,
+        reason=f"canceled by {actor}",
+        actor=actor,
+        now=now,
+    )
+
+
+def give_back(*, reservation: Reservation, actor: User, now: datetime) -> None:
+    """End an active reservation early, its work done; its capacity comes back at once."""
+    transition(
+        reservation=reservation,
+        target=lifecycle.State.COMPLETED,
+        reason=f"given back early by {actor}",
+        actor=actor,
+        now=now,
+    )
+
+
+def fail_missed(*, reservation: Reservation, now: datetime) -> None:
+    """Fail a reservation that was never started, its window being over."""
+    transition(
+        reservation=reservation,
+        target=lifecycle.State.FAILED,
+        reason="the platform could not start it before its window ended",
+        actor=None,
+        now=now,
+    )
+
+
+def transition(
+    *,
+    reservation: Reservation,
+    target: lifecycle.State,
+    reason: str,
+    actor: User | None,
+    now: datetime,
+) -> None:
+    """Move ``reservation`` one step along its lifecycle.
+
+    Compare-and-swap instead of a row lock: the UPDATE names the state we read, so of two writers
+    exactly one changes a row and the other raises `StaleReservation`.  A move to a terminal state
+    gives the devices back from ``now`` on; that takes no lock.
+    """
+    source = lifecycle.State(reservation.state)
+    lifecycle.check_transition(source, target)
+    changes: dict[str, object] = {
+        "state": target.value,
+        "state_reason": reason[:300],
+        "state_changed_at": now,
+    }
+    if target in lifecycle.TERMINAL and now < reservation.ends_at:
+        changes["released_at"] = now
+    with transaction.atomic():
+        changed_rows = Reservation.objects.filter(pk=reservation.pk, state=source.value).update(
+            **changes
+        )
+        if changed_rows == 0:
+            raise StaleReservation("somebody else changed this reservation just now: look again")
+        if "released_at" in changes:
+            holds.release(reservation, now)
+        audit.record(
+            f"reservation.{target.value.lower()}",
+            subject=reservation.subject,
+            actor=actor,
+            team=reservation.team,
+            at=now,
+            came_from=source.value,
+            reason=reason,
+        )
+    for name, value in changes.items():
+        setattr(reservation, name, value)

@@ -1,0 +1,65 @@
+"""What people ask for, and what it comes with."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Final
+
+from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory.models import Pool
+from reservations import policy
+from reservations.capacity import Demand, Window
+
+DEFAULT_STORAGE_GIB: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to book.  CPU in thousandths of a core, memory in MiB, storage in GiB.
+
+    ``public_id`` is the wish's own number, and its reservation's: the same wish sent twice is
+    booked once.
+    """
+
+    resource_name: str
+    units: int
+    window: Window
+    mode: AllocationMode
+    cpu_millicores: int
+    memory_mib: int
+    storage_gib: int = DEFAULT_STORAGE_GIB
+    purpose: str = ""
+    public_id: uuid.UUID = field(default_factory=uuid.uuid4, compare=False)
+
+    @property
+    def demand(self) -> Demand:
+        return Demand(self.units, self.cpu_millicores, self.memory_mib, self.storage_gib)
+
+
+def default_share(resource_type: inventory.ResourceType, *, pool: Pool) -> Demand:
+    """Return the CPU and memory that go with one unit unless the booker says otherwise.
+
+    A share of the pool's smallest node, by the GPU memory of its largest, rounded down: the
+    devices of every node can all be booked with their default.
+    """
+    nodes = list(inventory.node_capacities(pool).values())
+    gpu_memory = max(inventory.gpu_memory_mib_per_node(pool), 1)
+    cpu_millicores = min((node.cpu_millicores for node in nodes), default=0)
+    memory_mib = min((node.memory_mib for node in nodes), default=0)
+    cpu_cores = cpu_millicores * resource_type.memory_mib // gpu_memory // 1000
+    memory_gib = memory_mib * resource_type.memory_mib // gpu_memory // 1024
+    return Demand(1, max(1, cpu_cores) * 1000, max(1, memory_gib) * 1024, DEFAULT_STORAGE_GIB)
+
+
+def usual_demand(*, pool: Pool, resource_name: str, units: int) -> Demand:
+    """Return what goes with ``units`` of a type unless the booker says otherwise.
+
+    Storage is per booking.  What is refused anyway gets no second complaint from here: a type the
+    pool has not comes with the least, more units than a node has with the share of a whole node.
+    """
+    types = {each.resource_name: each for each in inventory.resource_types(pool)}
+    if resource_name not in types:
+        return policy.LEAST
+    found = types[resource_name]
+    one, shares = default_share(found, pool=pool), min(units, found.devices_per_node)
+    return Demand(units, one.cpu_millicores * shares, one.memory_mib * shares, one.storage_gib)
