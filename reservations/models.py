@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
@@ -14,6 +15,11 @@ from gpuaas.inventory.models import Device, Node, Pool
 from reservations import capacity, lifecycle, policy
 
 LIVE = tuple(sorted(state.value for state in lifecycle.HOLDS_CAPACITY))
+
+
+def default_currency() -> str:
+    """Return the one currency that this installation counts in."""
+    return str(settings.CURRENCY)
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):
@@ -62,6 +68,16 @@ class Reservation(models.Model):
     released_at = models.DateTimeField(
         null=True, help_text="When its capacity came back, if before the end of the window"
     )
+    cost_minor = models.BigIntegerField(
+        default=0, help_text="The price of the whole window in minor units (cents)"
+    )
+    currency = models.CharField(max_length=3, default=default_currency)
+    overridden = models.JSONField(
+        default=list, blank=True, help_text="Codes of the rules that an approver set aside"
+    )
+    approved_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     objects = ReservationQuerySet.as_manager()
 
@@ -79,6 +95,9 @@ class Reservation(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=[state.value for state in lifecycle.State]),
                 name="reservation_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(cost_minor__gte=0), name="reservation_costs_not_less_than_nothing"
             ),
         )
         indexes = (
@@ -132,3 +151,118 @@ class DeviceHold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device} for {self.reservation}"
+
+
+class PoolRules(models.Model):
+    """What may be booked in one pool.  What is empty is the product's own bound, or no limit.
+
+    Quiet hours are local: in ``time_zone`` no booking starts from ``quiet_from`` until
+    ``quiet_until``.  Concurrent units, GPU-hours and cool-down are of each team, in this pool.
+    """
+
+    pool = models.OneToOneField(Pool, on_delete=models.CASCADE, related_name="rules")
+    time_zone = models.CharField(max_length=64, default="UTC")
+    shortest_minutes = models.PositiveIntegerField(null=True, blank=True)
+    longest_minutes = models.PositiveIntegerField(null=True, blank=True)
+    horizon_days = models.PositiveIntegerField(null=True, blank=True)
+    lead_time_minutes = models.PositiveIntegerField(null=True, blank=True)
+    concurrent_units = models.PositiveIntegerField(null=True, blank=True)
+    gpu_hours_per_week = models.PositiveIntegerField(null=True, blank=True)
+    cool_down_minutes = models.PositiveIntegerField(null=True, blank=True)
+    quiet_from = models.TimeField(null=True, blank=True)
+    quiet_until = models.TimeField(null=True, blank=True)
+    approval_above_units = models.PositiveIntegerField(null=True, blank=True)
+    approval_above_minutes = models.PositiveIntegerField(null=True, blank=True)
+    approval_above_cost_minor = models.PositiveBigIntegerField(null=True, blank=True)
+    managers_may_approve = models.BooleanField(
+        default=False, help_text="Whether a team's manager may approve what this pool asks for"
+    )
+
+    class Meta:
+        verbose_name_plural = "pool rules"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(shortest_minutes__lte=F("longest_minutes")),
+                name="pool_rules_shortest_is_not_longer_than_longest",
+            ),
+            models.CheckConstraint(
+                condition=Q(quiet_from=None, quiet_until=None)
+                | (
+                    Q(quiet_from__isnull=False, quiet_until__isnull=False)
+                    & ~Q(quiet_from=F("quiet_until"))
+                ),
+                name="pool_rules_quiet_hours_begin_and_end",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"rules of {self.pool}"
+
+
+class TeamRules(models.Model):
+    """What one team may book, in all pools together.  What is empty is no limit.
+
+    No ``pools`` means every pool.  ``budget_minor`` is for a calendar month, UTC.
+    """
+
+    team = models.OneToOneField(Team, on_delete=models.CASCADE, related_name="rules")
+    pools = models.ManyToManyField(Pool, blank=True, related_name="+")
+    budget_minor = models.PositiveBigIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    gpu_hours_per_week = models.PositiveIntegerField(null=True, blank=True)
+    concurrent_units = models.PositiveIntegerField(null=True, blank=True)
+    longest_minutes = models.PositiveIntegerField(null=True, blank=True)
+    horizon_days = models.PositiveIntegerField(null=True, blank=True)
+    approval_above_units = models.PositiveIntegerField(null=True, blank=True)
+    approval_above_minutes = models.PositiveIntegerField(null=True, blank=True)
+    approval_above_cost_minor = models.PositiveBigIntegerField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "team rules"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(budget_minor=None) | ~Q(currency=""),
+                name="team_rules_budget_has_a_currency",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"rules of {self.team}"
+
+
+class UnitPrice(models.Model):
+    """What one unit of a type costs for an hour in a pool, from an instant on.  Append-only.
+
+    Of two prices valid from the same instant the later row counts.
+    """
+
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="prices")
+    resource_name = models.CharField(max_length=80)
+    minor_units_per_unit_hour = models.PositiveBigIntegerField()
+    currency = models.CharField(max_length=3)
+    valid_from = models.DateTimeField()
+    set_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    set_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("resource_name", "-valid_from", "-pk")
+        indexes = (
+            models.Index(fields=("pool", "resource_name", "-valid_from"), name="unit_price_valid"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.resource_name} from {self.valid_from:%Y-%m-%d %H:%M}"
+
+
+class TeamLedger(models.Model):
+    """Counts the changes that a team's limits depend on.
+
+    Limits are evaluated before the pool's lock.  Whoever admits under it raises ``version`` from
+    the one that was read with the facts; when somebody else did so first, they evaluate again.
+    """
+
+    team = models.OneToOneField(Team, on_delete=models.CASCADE, related_name="ledger")
+    version = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.team}: {self.version}"

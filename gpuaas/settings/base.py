@@ -25,6 +25,8 @@ WORKSPACE_IMAGE = env.env_str("GPUAAS_WORKSPACE_IMAGE", "gpuaas/workspace:latest
 HTTP_PROXY = env.env_str("GPUAAS_HTTP_PROXY", "")
 HTTPS_PROXY = env.env_str("GPUAAS_HTTPS_PROXY", "")
 NO_PROXY = env.env_str("GPUAAS_NO_PROXY", "")
+# Prices, budgets and costs are whole minor units of this one (ISO 4217).
+CURRENCY = env.env_str("GPUAAS_CURRENCY", "EUR")
 
 # --- Django --------------------------------------------------------------------------------------
 INSTALLED_APPS = [
