@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "gpuaas.apps.ProjectConfig",
     "gpuaas.accounts",
     "gpuaas.audit",
+    "gpuaas.notifications",
     "gpuaas.inventory",
     "gpuaas.portal",
     "gpuaas.demo",
