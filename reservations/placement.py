@@ -7,7 +7,7 @@ start time, a free device always exists while the peak fits (interval graphs are
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -33,31 +33,57 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """One node: what it has, and the bookings on it that overlap the time in question."""
+    """One node: what it has, and the bookings on it that overlap the time in question.
+
+    ``devices`` are those in service, by type.  ``reported`` counts what the cluster shows of each
+    type, None while nobody asked it: where the two differ, the smaller counts.  While the node is
+    ``closed``, nothing of it can be booked.
+    """
 
     node: int
     capacity: Demand  # of CPU, memory and storage; devices are counted by type below
     devices: Mapping[str, tuple[DeviceId, ...]]
     held: tuple[Held, ...]
+    closed: tuple[Window, ...] = ()
+    reported: Mapping[str, int] | None = None
 
     def free(self, resource_name: str, *, within: Window) -> Demand:
         """Return the least that is free of anything at any instant of ``within``."""
-        return minus(self._all_of(resource_name), self._peak(resource_name, within))
+        if any(closure.overlaps(within) for closure in self.closed):
+            return Demand()
+        return minus(
+            self._all_of(resource_name), self._peak(self._in_service, resource_name, within)
+        )
 
     def excess(self, resource_name: str, *, within: Window) -> Demand:
         """Return by how much the bookings exceed the node at some instant of ``within``."""
-        return minus(self._peak(resource_name, within), self._all_of(resource_name))
+        return minus(self._peak(self.held, resource_name, within), self._all_of(resource_name))
+
+    @property
+    def _in_service(self) -> Iterable[Held]:
+        """What is booked, without the devices that cannot be booked any more."""
+        bookable = {device for ids in self.devices.values() for device in ids}
+        for each in self.held:
+            devices = sum(device in bookable for device in each.devices)
+            if devices == each.booking.demand.devices:
+                yield each
+            else:
+                demand = replace(each.booking.demand, devices=devices)
+                yield replace(each, booking=replace(each.booking, demand=demand))
 
     def _all_of(self, resource_name: str) -> Demand:
+        devices = len(self.devices.get(resource_name, ()))
+        if self.reported is not None:
+            devices = min(devices, self.reported.get(resource_name, 0))
         return Demand(
-            devices=len(self.devices.get(resource_name, ())),
+            devices=devices,
             cpu_millicores=self.capacity.cpu_millicores,
             memory_mib=self.capacity.memory_mib,
             storage_gib=self.capacity.storage_gib,
         )
 
-    def _peak(self, resource_name: str, within: Window) -> Demand:
-        return peak((_seen_from(resource_name, each) for each in self.held), within=within)
+    def _peak(self, held: Iterable[Held], resource_name: str, within: Window) -> Demand:
+        return peak((_seen_from(resource_name, each) for each in held), within=within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +125,11 @@ def first_fit(
 ) -> Window | None:
     """Return the earliest window of the same length, from ``window`` on, that has a place.
 
-    Room appears only when a booking ends, so only those instants are tried; None when there is no
-    place that starts by ``latest``.
+    Room appears only when a booking or a closure ends, so only those instants are tried; None when
+    there is no place that starts by ``latest``.
     """
     ends = {h.booking.window.ends_at for state in nodes for h in state.held}
+    ends |= {closure.ends_at for state in nodes for closure in state.closed}
     starts = [window.starts_at, *sorted(e for e in ends if window.starts_at < e <= latest)]
     for starts_at in starts:
         candidate = Window(starts_at, starts_at + window.length)

@@ -62,11 +62,12 @@ def missed(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
 
 
 def node_states(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
-    """Return every node of ``pool`` with what is booked on it from ``now`` on."""
+    """Return every node of ``pool`` with what is booked and closed on it from ``now`` on."""
     devices: defaultdict[int, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for device in inventory.bookable_devices(pool):
         devices[device.node_id][device.resource_name].append(device.pk)
     held = _held_by_node(pool, now=now)
+    closures = list(inventory.closures_of(pool, within=_from(now)))
     return [
         placement.NodeState(
             node=node.pk,
@@ -77,6 +78,12 @@ def node_states(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
             ),
             devices={name: tuple(ids) for name, ids in devices[node.pk].items()},
             held=tuple(held[node.pk]),
+            closed=tuple(
+                Window(each.starts_at, each.ends_at)
+                for each in closures
+                if each.node_id in (node.pk, None)
+            ),
+            reported=node.reported_devices,
         )
         for node in inventory.node_capacities(pool).values()
     ]
@@ -136,14 +143,16 @@ def _availability(
 ) -> Availability:
     states = list(states)
     name = resource_type.resource_name
-    instants = {now} | {
+    changes = {
         instant
         for state in states
-        for held in state.held
-        if held.resource_name == name
-        for instant in (held.booking.window.starts_at, held.booking.window.ends_at)
-        if now < instant <= now + LOOK_AHEAD
+        for window in (
+            *(held.booking.window for held in state.held if held.resource_name == name),
+            *state.closed,
+        )
+        for instant in (window.starts_at, window.ends_at)
     }
+    instants = {now} | {instant for instant in changes if now < instant <= now + LOOK_AHEAD}
     moment = timedelta(microseconds=1)
     free_at = {
         instant: [s.free(name, within=Window(instant, instant + moment)).devices for s in states]
@@ -178,7 +187,7 @@ class Overbooking:
 
 def overbooked(pool: Pool, *, now: datetime) -> list[Overbooking]:
     """Return where more is booked than there is: hardware that went away under its bookings."""
-    within = Window(now, now + policy.HORIZON + policy.LONGEST)
+    within = _from(now)
     held = _held_by_node(pool, now=now)
     in_service = {state.node: state for state in node_states(pool, now=now)}
     names = dict(Node.objects.filter(pk__in=held).values_list("pk", "name"))
@@ -191,6 +200,11 @@ def overbooked(pool: Pool, *, now: datetime) -> list[Overbooking]:
         for resource_name in sorted({each.resource_name for each in bookings})
         if (excess := state.excess(resource_name, within=within)) != Demand()
     ]
+
+
+def _from(now: datetime) -> Window:
+    """Return all the time in which something can be booked."""
+    return Window(now, now + policy.HORIZON + policy.LONGEST)
 
 
 def _live(cluster: Cluster) -> QuerySet[Reservation]:
