@@ -54,6 +54,13 @@ class MembershipRole(models.TextChoices):
     VIEWER = "viewer", "Viewer"
 
 
+class MembershipSource(models.TextChoices):
+    """Who decides about a membership: a person, or the groups of the company's directory."""
+
+    MANUAL = "manual", "By hand"
+    DIRECTORY = "directory", "Directory"
+
+
 CAN_BOOK = (MembershipRole.MEMBER, MembershipRole.MANAGER)
 
 
@@ -70,6 +77,9 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(
         max_length=10, choices=MembershipRole.choices, default=MembershipRole.MEMBER
+    )
+    source = models.CharField(
+        max_length=10, choices=MembershipSource.choices, default=MembershipSource.MANUAL
     )
     granted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     granted_at = models.DateTimeField()

@@ -5,7 +5,14 @@ from datetime import datetime
 from django.db import transaction
 
 from gpuaas.accounts import permissions
-from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
+from gpuaas.accounts.models import (
+    Membership,
+    MembershipRole,
+    MembershipSource,
+    OrganisationRole,
+    Team,
+    User,
+)
 
 
 def ensure_user(
@@ -53,6 +60,7 @@ def add_member(
     granted_by: User | None,
     now: datetime,
     expires_at: datetime | None = None,
+    source: MembershipSource = MembershipSource.MANUAL,
 ) -> Membership:
     """Give ``user`` a role in ``team``, replacing an earlier one.
 
@@ -65,6 +73,7 @@ def add_member(
             user=user,
             defaults={
                 "role": role,
+                "source": source,
                 "granted_by": granted_by,
                 "granted_at": now,
                 "expires_at": expires_at,

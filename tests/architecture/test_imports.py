@@ -24,6 +24,7 @@ VIOLATIONS = [
     ("gpuaas/core/locks.py", "from gpuaas.accounts.models import User", "tiers"),
     ("gpuaas/notifications/models.py", "from gpuaas.inventory import quantities", "tiers"),
     ("gpuaas/audit/services.py", "from gpuaas.notifications import models", "tiers"),
+    ("gpuaas/audit/services.py", "from gpuaas.identity import models", "tiers"),
     (
         "reservations/services/moves.py",
         "from guardian import shortcuts",
