@@ -1,4 +1,4 @@
-"""People, teams and memberships in the admin site."""
+"""People, teams, memberships, API tokens, and the trail of what happened, in the admin site."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from gpuaas.accounts import selectors, services
-from gpuaas.accounts.models import Membership, MembershipRole, Team, User
+from gpuaas.accounts.models import ApiToken, Membership, MembershipRole, Team, User
+from gpuaas.audit.models import AuditEvent
 from gpuaas.core.admin import ReadOnlyAdmin, TypedAdmin
 
 if TYPE_CHECKING:
@@ -91,6 +92,37 @@ class MembershipAdmin(TypedAdmin[Membership]):
             expires_at=obj.expires_at,
         )
         obj.pk = made.pk
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin[ApiToken]):
+    """Whose programs come in, and how to shut one out."""
+
+    list_display = ("name", "person", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_select_related = ("person",)
+    search_fields = ("name", "public_id", "person__username")
+    exclude = ("digest",)
+    actions = ("revoke_chosen",)
+
+    @admin.action(description="Revoke the chosen tokens")
+    def revoke_chosen(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
+        for token in chosen:
+            services.revoke_token(token=token, actor=_user(request), now=timezone.now())
+        self.message_user(request, f"{len(chosen)} revoked")
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
+    """The audit trail: to be read, by nobody to be written."""
+
+    for_managers = True
+    list_display = ("at", "action", "subject", "actor", "team")
+    list_filter = ("action",)
+    list_select_related = ("actor", "team")
+    search_fields = ("subject",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        return selectors.events_visible_to(_user(request), now=timezone.now())
 
 
 def _user(request: HttpRequest) -> User:

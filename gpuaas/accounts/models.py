@@ -98,3 +98,41 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team} ({self.role})"
+
+
+class ApiToken(models.Model):
+    """Lets a program act as ``person``.  Of its secret only the SHA-256 is here."""
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=60)
+    public_id = models.CharField(max_length=12, unique=True)
+    digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)  # to the hour
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("person", "name"),
+                condition=Q(revoked_at=None),
+                name="token_name_once_a_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")),
+                name="token_expires_after_it_is_made",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.person}"
+
+    @property
+    def subject(self) -> str:
+        """What the audit trail calls it."""
+        return f"token:{self.public_id}"
+
+    def is_live(self, now: datetime) -> bool:
+        return self.revoked_at is None and now < self.expires_at

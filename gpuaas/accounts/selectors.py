@@ -4,7 +4,8 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from gpuaas.accounts.models import CAN_BOOK, Membership, Team, User
+from gpuaas.accounts.models import CAN_BOOK, ApiToken, Membership, Team, User
+from gpuaas.audit.models import AuditEvent
 
 
 def teams_visible_to(user: User, *, now: datetime) -> QuerySet[Team]:
@@ -28,6 +29,26 @@ def teams_bookable_by(user: User, *, now: datetime) -> QuerySet[Team]:
 def memberships_of(user: User, *, now: datetime) -> QuerySet[Membership]:
     """Return the memberships of ``user`` that have not expired, with their teams."""
     return _memberships(user, now=now).select_related("team").order_by("team__name")
+
+
+def events_visible_to(user: User, *, now: datetime) -> QuerySet[AuditEvent]:
+    """Return the events of the teams that ``user`` may see; a platform administrator sees all."""
+    if user.is_active and user.is_platform_admin:
+        return AuditEvent.objects.all()
+    return AuditEvent.objects.filter(team__in=teams_visible_to(user, now=now))
+
+
+def tokens_of(user: User) -> QuerySet[ApiToken]:
+    """Return the API tokens of ``user``, the ended ones too, newest first."""
+    return ApiToken.objects.filter(person=user)
+
+
+def token_numbered(public_id: str) -> ApiToken | None:
+    """Return the token that is called by ``public_id``, with its person, in one query.
+
+    Who asks has yet to prove that it is theirs.
+    """
+    return ApiToken.objects.select_related("person").filter(public_id=public_id).first()
 
 
 def _memberships(user: User, *, now: datetime) -> QuerySet[Membership]:

@@ -17,6 +17,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from gpuaas.accounts import services as accounts
 from gpuaas.core import errors, locks
 from reservations import lifecycle
 from reservations import services as reservations
@@ -30,6 +31,9 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     reservations.StaleReservation: HTTPStatus.CONFLICT,
     lifecycle.TransitionNotAllowed: HTTPStatus.CONFLICT,
     sessions.StaleSession: HTTPStatus.CONFLICT,
+    accounts.TokenRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    accounts.TokenNameTaken: HTTPStatus.CONFLICT,
+    accounts.TooManyTokens: HTTPStatus.CONFLICT,
     locks.LockBusy: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_AFTER_SECONDS: Final = "1"

@@ -1,8 +1,9 @@
-"""What happened, by whom, for good.  A trigger in the database refuses UPDATE and DELETE."""
+"""What happened, by whom, for good.  A trigger in the database refuses UPDATE and DELETE.
+
+The trail lies below every app that writes it, accounts included: people and teams go by name.
+"""
 
 from django.db import models
-
-from gpuaas.accounts.models import Team, User
 
 
 class AuditEvent(models.Model):
@@ -11,8 +12,10 @@ class AuditEvent(models.Model):
     at = models.DateTimeField()
     action = models.CharField(max_length=60)
     subject = models.CharField(max_length=80)
-    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True, related_name="+")
+    actor = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    team = models.ForeignKey("accounts.Team", on_delete=models.PROTECT, null=True, related_name="+")
     data = models.JSONField(default=dict)
 
     class Meta:

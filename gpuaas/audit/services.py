@@ -1,20 +1,23 @@
 """The one way to write the audit trail."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import connection
 
-from gpuaas.accounts.models import Team, User
 from gpuaas.audit.models import AuditEvent
+
+if TYPE_CHECKING:  # the trail lies below whoever writes it, accounts included
+    from gpuaas.accounts.models import Team, User
 
 
 def record(
     action: str,
     *,
     subject: str,
-    actor: User | None,
+    actor: "User | None",
     at: datetime,
-    team: Team | None = None,
+    team: "Team | None" = None,
     **data: object,
 ) -> None:
     """Write one event in the transaction that makes the change it tells of.

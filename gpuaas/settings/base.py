@@ -28,6 +28,9 @@ NO_PROXY = env.env_str("GPUAAS_NO_PROXY", "")
 # Prices, budgets and costs are whole minor units of this one (ISO 4217).
 CURRENCY = env.env_str("GPUAAS_CURRENCY", "EUR")
 
+# How long an API token may live at most.
+API_TOKEN_MAX_DAYS = env.env_int("GPUAAS_API_TOKEN_MAX_DAYS", 365)
+
 # --- Django --------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -161,7 +164,10 @@ SESSION_COOKIE_SAMESITE = "Lax"
 
 # --- REST API -----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "gpuaas.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["gpuaas.api.parsers.StrictJSONParser"],

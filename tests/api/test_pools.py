@@ -20,7 +20,7 @@ def pool() -> Pool:
 
 @pytest.mark.parametrize("caller", CALLERS)
 def test_whoever_is_logged_in_sees_the_pools(pool: Pool, caller: str) -> None:
-    expected = 403 if caller == "anonymous" else 200
+    expected = 401 if caller == "anonymous" else 200
     browser = client(caller, team=make.team())
 
     assert browser.get(POOLS).status_code == expected

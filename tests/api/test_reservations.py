@@ -112,7 +112,7 @@ def test_an_instant_may_have_any_offset(pool: Pool, member: APIClient) -> None:
         ("admin", 403, "not_your_team"),
         ("outsider", 400, "invalid"),  # just as if there were no such team
         ("leaver", 400, "invalid"),
-        ("anonymous", 403, "not_authenticated"),
+        ("anonymous", 401, "not_authenticated"),
     ],
 )
 def test_who_may_book(pool: Pool, team: Team, caller: str, status: int, code: str | None) -> None:
@@ -328,7 +328,7 @@ def test_every_error_of_the_domain_has_its_status() -> None:
         ("admin", 200),
         ("outsider", 404),
         ("leaver", 404),
-        ("anonymous", 403),
+        ("anonymous", 401),
     ],
 )
 def test_who_may_look(team: Team, caller: str, status: int) -> None:
@@ -442,7 +442,7 @@ def test_the_list_costs_the_same_however_long(
         ("finance", 403, "not_your_team"),
         ("outsider", 404, "not_found"),
         ("leaver", 404, "not_found"),
-        ("anonymous", 403, "not_authenticated"),
+        ("anonymous", 401, "not_authenticated"),
     ],
 )
 def test_who_may_end_a_booking(

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
+from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import OrganisationRole, User
 from gpuaas.audit import selectors, services
 from gpuaas.audit.models import AuditEvent
@@ -72,7 +73,7 @@ def test_who_sees_which_events() -> None:
     admin = OrganisationRole.PLATFORM_ADMIN
 
     def seen_by(user: User) -> int:
-        return selectors.events_visible_to(user, now=make.NOON).count()
+        return accounts.events_visible_to(user, now=make.NOON).count()
 
     assert seen_by(make.user(teams=[team])) == 1
     assert seen_by(make.user()) == 0

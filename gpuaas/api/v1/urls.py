@@ -1,6 +1,6 @@
 from django.urls import path
 
-from gpuaas.api.v1 import pools, reservations
+from gpuaas.api.v1 import pools, reservations, tokens
 
 app_name = "api"
 urlpatterns = [
@@ -22,4 +22,6 @@ urlpatterns = [
         reservations.ReservationGiveBack.as_view(),
         name="reservation-give-back",
     ),
+    path("tokens/", tokens.TokenList.as_view(), name="tokens"),
+    path("tokens/<slug:public_id>/", tokens.TokenDetail.as_view(), name="token"),
 ]

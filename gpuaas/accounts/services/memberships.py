@@ -1,55 +1,11 @@
-"""Everything that changes people, teams and memberships."""
+"""Everything that changes who belongs where."""
 
 from datetime import datetime
 
 from django.db import transaction
 
 from gpuaas.accounts import permissions
-from gpuaas.accounts.models import (
-    Membership,
-    MembershipRole,
-    MembershipSource,
-    OrganisationRole,
-    Team,
-    User,
-)
-
-
-def ensure_user(
-    *,
-    username: str,
-    password: str,
-    email: str,
-    first_name: str = "",
-    last_name: str = "",
-    organisation_role: OrganisationRole = OrganisationRole.NONE,
-) -> User:
-    """Return the user of that name; make it first if there is none.
-
-    An existing user is left as it is, password included.
-    """
-    existing = User.objects.filter(username=username).first()
-    if existing is not None:
-        return existing
-    is_admin = organisation_role == OrganisationRole.PLATFORM_ADMIN
-    return User.objects.create_user(
-        username=username,
-        password=password,
-        email=email,
-        first_name=first_name,
-        last_name=last_name,
-        organisation_role=organisation_role,
-        is_staff=is_admin,
-        is_superuser=is_admin,
-    )
-
-
-def ensure_team(*, name: str, slug: str, cost_centre: str = "") -> Team:
-    """Return the team with that slug; make it first if there is none."""
-    team, _ = Team.objects.get_or_create(
-        slug=slug, defaults={"name": name, "cost_centre": cost_centre}
-    )
-    return team
+from gpuaas.accounts.models import Membership, MembershipRole, MembershipSource, Team, User
 
 
 def add_member(
