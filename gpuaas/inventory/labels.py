@@ -9,14 +9,17 @@ time-slicing makes of one.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
-from gpuaas.inventory import quantities
+from gpuaas.inventory import mig, quantities
 
 VENDOR: Final = "nvidia.com/"
 _MIG_COUNT: Final = re.compile(r"nvidia\.com/(mig-[a-z0-9.+-]+)\.count")
 _TOPOLVM_CAPACITY: Final = "capacity.topolvm.io/"
 _SHARED: Final = "-SHARED"
+# What time-slicing calls a resource when it renames it.
+_RENAMED: Final = ".shared"
 
 
 class UnreadableNode(ValueError):
@@ -25,18 +28,28 @@ class UnreadableNode(ValueError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class DeviceFacts:
-    """One device: ``ordinal`` counts its type on its node from 0; memory in MiB."""
+    """One device: ``ordinal`` counts its type on its node from 0; memory in MiB.
+
+    ``compute_share`` is its part of a physical GPU.  Labels do not tell which: ``gpu_index`` and
+    ``uuid`` are None then.
+    """
 
     resource_name: str
     ordinal: int
     product: str
     memory_mib: int
     replicas: int
+    compute_share: Decimal = Decimal(1)
+    gpu_index: int | None = None
+    uuid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """One node: CPU in thousandths of a core, memory in MiB, storage in GiB."""
+    """One node: CPU in thousandths of a core, memory in MiB, storage in GiB.
+
+    ``pool`` is the slug of the pool it is meant for; labels do not tell.
+    """
 
     name: str
     cpu_millicores: int
@@ -44,6 +57,16 @@ class NodeFacts:
     storage_gib: int
     is_schedulable: bool
     devices: tuple[DeviceFacts, ...]
+    pool: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """What a cluster shows of a node right now: devices by resource name, and its health."""
+
+    name: str
+    devices: Mapping[str, int]
+    is_ready: bool
 
 
 def facts_of(node: Mapping[str, Any]) -> NodeFacts:
@@ -72,16 +95,46 @@ def facts_of(node: Mapping[str, Any]) -> NodeFacts:
         raise UnreadableNode(f"node {name}: {error}") from error
 
 
+def report_of(node: Mapping[str, Any]) -> NodeReport:
+    """Return how many devices of each type a Node object offers, and whether it is Ready.
+
+    Time-slicing multiplies what is allocatable, so that is divided by the replicas again.
+
+    Raises:
+        UnreadableNode: a number is none.
+    """
+    metadata, status = node.get("metadata") or {}, node.get("status") or {}
+    name, labels = metadata.get("name", ""), metadata.get("labels") or {}
+    devices: dict[str, int] = {}
+    try:
+        for resource, slots in (status.get("allocatable") or {}).items():
+            if resource.startswith(VENDOR):
+                kind = resource.removesuffix(_RENAMED)
+                replicas = max(1, _whole(labels.get(f"{kind}.replicas", "1")))
+                devices[kind] = devices.get(kind, 0) + int(quantities.parse(slots)) // replicas
+    except ValueError as error:
+        raise UnreadableNode(f"node {name}: {error}") from error
+    ready = [each for each in status.get("conditions") or [] if each.get("type") == "Ready"]
+    # A node that has said nothing of its health yet is not called ill.
+    return NodeReport(name, devices, all(each.get("status") == "True" for each in ready))
+
+
 def _devices(labels: Mapping[str, str]) -> Iterator[DeviceFacts]:
     for kind in _kinds(labels):
         prefix = f"{VENDOR}{kind}"
+        product = labels.get(f"{prefix}.product", "unknown").removesuffix(_SHARED)
+        memory = labels.get(f"{prefix}.memory")
+        memory_mib = mig.memory_mib_of(product, prefix) if memory is None else _whole(memory)
+        if memory_mib is None:
+            raise KeyError(f"{prefix}.memory")
         for ordinal in range(_whole(labels[f"{prefix}.count"])):
             yield DeviceFacts(
                 resource_name=prefix,
                 ordinal=ordinal,
-                product=labels.get(f"{prefix}.product", "unknown").removesuffix(_SHARED),
-                memory_mib=_whole(labels[f"{prefix}.memory"]),
+                product=product,
+                memory_mib=memory_mib,
                 replicas=max(1, _whole(labels.get(f"{prefix}.replicas", "1"))),
+                compute_share=mig.share_of(product, prefix),
             )
 
 

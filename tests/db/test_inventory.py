@@ -79,7 +79,9 @@ def test_a_device_that_is_gone_is_retired_and_comes_back() -> None:
     assert bring_in(cluster, without) == (f"- device gpu-node-1 {SLICE} #3",)
     assert (SLICE, 3, "retired") in state_of(cluster)
     assert bring_in(cluster, without) == ()
-    assert bring_in(cluster, node) == (f"~ device gpu-node-1 {SLICE} #3",)
+    assert bring_in(cluster, node) == (
+        f"~ device gpu-node-1 {SLICE} #3: state retired -> in_service",
+    )
     assert (SLICE, 3, "in_service") in state_of(cluster)
 
 
@@ -105,7 +107,7 @@ def test_what_changed_is_named() -> None:
 
     assert changes == (
         "~ node gpu-node-1: cpu_millicores 127000 -> 1000",
-        f"~ device gpu-node-1 {GPU} #0",
+        f"~ device gpu-node-1 {GPU} #0: replicas 4 -> 8",
     )
 
 

@@ -1,13 +1,21 @@
 """`gpuaas.inventory.labels`: what GPU Feature Discovery writes -> devices."""
 
 import copy
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from gpuaas.inventory.labels import DeviceFacts, NodeFacts, UnreadableNode, facts_of
+from gpuaas.inventory.labels import (
+    DeviceFacts,
+    NodeFacts,
+    NodeReport,
+    UnreadableNode,
+    facts_of,
+    report_of,
+)
 from tests.make import GPU, SLICE
 
 REFERENCE = Path(__file__).parents[2] / "simcluster" / "reference.yaml"
@@ -36,7 +44,10 @@ def test_the_reference_installation(node: dict[str, Any]) -> None:
         is_schedulable=True,
         devices=(
             DeviceFacts(GPU, 0, PRODUCT, 97_887, 4),
-            *(DeviceFacts(SLICE, n, f"{PRODUCT}-MIG-1g.24gb", 24_064, 2) for n in range(4)),
+            *(
+                DeviceFacts(SLICE, n, f"{PRODUCT}-MIG-1g.24gb", 24_064, 2, Decimal("0.25"))
+                for n in range(4)
+            ),
         ),
     )
 
@@ -100,11 +111,10 @@ def test_several_mig_profiles(node: dict[str, Any]) -> None:
     ("label", "value"),
     [
         ("nvidia.com/gpu.count", "two"),
-        ("nvidia.com/gpu.memory", None),
         ("nvidia.com/gpu.memory", "97887MiB"),
         ("nvidia.com/gpu.memory", "-1"),
         ("nvidia.com/gpu.replicas", "many"),
-        (f"{SLICE}.memory", None),
+        (f"{SLICE}.memory", ""),
         (f"{SLICE}.count", "-4"),
     ],
 )
@@ -139,3 +149,65 @@ def test_a_node_that_has_not_reported_yet_is_an_error(node: dict[str, Any], stat
 def test_a_node_that_cannot_even_be_named_is_an_error() -> None:
     with pytest.raises(UnreadableNode, match="without a name"):
         facts_of({"metadata": {}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "index", "memory_mib"), [("nvidia.com/gpu", 0, 91_552), (SLICE, 1, 22_888)]
+)
+def test_memory_that_labels_leave_out_is_the_profiles(
+    node: dict[str, Any], kind: str, index: int, memory_mib: int
+) -> None:
+    set_label(node, f"{kind}.memory", None)
+
+    assert facts_of(node).devices[index].memory_mib == memory_mib
+
+
+def test_memory_that_nobody_knows_is_an_error(node: dict[str, Any]) -> None:
+    set_label(node, f"{SLICE}.memory", None)
+    set_label(node, f"{SLICE}.product", "Abacus-3000")
+
+    with pytest.raises(UnreadableNode, match=r"mig-1g\.24gb\.memory' is missing"):
+        facts_of(node)
+
+
+# --- what a node offers right now --------------------------------------------------------------
+
+
+def ready(status: str) -> list[dict[str, str]]:
+    return [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": status}]
+
+
+def test_a_report_counts_devices_and_not_slots(node: dict[str, Any]) -> None:
+    assert report_of(node) == NodeReport("gpu-node-1", {GPU: 1, SLICE: 4}, is_ready=True)
+
+
+@pytest.mark.parametrize(("status", "is_ready"), [("True", True), ("False", False), ("?", False)])
+def test_a_report_says_whether_the_node_is_ready(
+    node: dict[str, Any], status: str, is_ready: bool
+) -> None:
+    node["status"]["conditions"] = ready(status)
+
+    assert report_of(node).is_ready is is_ready
+
+
+def test_replicas_that_were_renamed_are_the_same_devices(node: dict[str, Any]) -> None:
+    node["status"]["allocatable"] |= {GPU: "0", f"{GPU}.shared": "4"}
+
+    assert report_of(node).devices[GPU] == 1
+
+
+def test_a_device_that_fell_off_is_not_reported(node: dict[str, Any]) -> None:
+    node["status"]["allocatable"] |= {GPU: "0", SLICE: "5"}
+
+    assert report_of(node).devices == {GPU: 0, SLICE: 2}
+
+
+def test_a_node_that_says_nothing_reports_nothing() -> None:
+    assert report_of({"metadata": {"name": "n"}}) == NodeReport("n", {}, is_ready=True)
+
+
+def test_a_report_that_is_no_number_names_the_node(node: dict[str, Any]) -> None:
+    node["status"]["allocatable"][GPU] = "many"
+
+    with pytest.raises(UnreadableNode, match="gpu-node-1"):
+        report_of(node)

@@ -1,0 +1,45 @@
+"""Everything that changes the inventory.
+
+Public functions are keyword-only, take ``now`` from the caller, write the audit trail in the
+transaction that makes the change, and refuse with a `DomainError`.  None of them touches bookings:
+reservations lie above.
+"""
+
+from gpuaas.inventory.services.closures import cancel_closure, plan_closure
+from gpuaas.inventory.services.hardware import set_device_state, set_node_schedulable
+from gpuaas.inventory.services.importing import (
+    ImportReport,
+    ensure_cluster,
+    ensure_default_pool,
+    import_nodes,
+)
+from gpuaas.inventory.services.refusals import (
+    ClosureOver,
+    ClosureRefused,
+    ImportRefused,
+    PlatformAdminsOnly,
+    ReasonMissing,
+    StaleInventory,
+    Unchanged,
+)
+from gpuaas.inventory.services.reports import record_report, record_reports
+
+__all__ = [
+    "ClosureOver",
+    "ClosureRefused",
+    "ImportRefused",
+    "ImportReport",
+    "PlatformAdminsOnly",
+    "ReasonMissing",
+    "StaleInventory",
+    "Unchanged",
+    "cancel_closure",
+    "ensure_cluster",
+    "ensure_default_pool",
+    "import_nodes",
+    "plan_closure",
+    "record_report",
+    "record_reports",
+    "set_device_state",
+    "set_node_schedulable",
+]
