@@ -6,8 +6,9 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.indexes import GistIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 
 from gpuaas.accounts.models import Team, User
 from gpuaas.core.modes import AllocationMode
@@ -107,6 +108,12 @@ class Reservation(models.Model):
                 include=("ends_at",),
                 condition=Q(state__in=LIVE),
                 name="reservation_live",
+            ),
+            GistIndex(
+                "node",
+                Func("starts_at", "ends_at", function="TSTZRANGE"),
+                condition=Q(state__in=LIVE),
+                name="reservation_live_when",
             ),
             models.Index(fields=("team", "-starts_at"), name="reservation_by_team"),
         )

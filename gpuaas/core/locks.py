@@ -2,11 +2,11 @@
 
 import enum
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 
 import psycopg
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from gpuaas.core import errors
 
@@ -44,12 +44,25 @@ def hold_until_commit(space: LockSpace, object_id: int, *, wait_at_most: timedel
     with connection.cursor() as cursor:
         # true = for this transaction only
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait_ms}ms"])
-        try:
+        with timeout_as_busy():
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [space.value, object_id])
-        except OperationalError as error:
-            if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
-                raise LockBusy("somebody else is booking here right now: try again") from error
-            raise
+
+
+@contextmanager
+def timeout_as_busy() -> Iterator[None]:
+    """Turn a wait for a lock that became too long into `LockBusy`."""
+    try:
+        yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            raise LockBusy("somebody else is booking here right now: try again") from error
+        raise
+
+
+def refuse_enclosing_transaction() -> None:
+    """Raise RuntimeError inside a transaction, except that of a test: as ``durable=True`` does."""
+    with transaction.atomic(durable=True) if connection.in_atomic_block else nullcontext():
+        pass
 
 
 @contextmanager

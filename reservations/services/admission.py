@@ -1,12 +1,10 @@
 """Booking: the one way in which a reservation comes to be."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-import psycopg
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
@@ -14,14 +12,18 @@ from gpuaas.audit import services as audit
 from gpuaas.core import locks
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Node, Pool
+from gpuaas.notifications import services as notifications
 from reservations import lifecycle, placement, policy, selectors
 from reservations.capacity import Demand
-from reservations.models import Reservation
-from reservations.services import holds
+from reservations.models import Reservation, TeamLedger
+from reservations.services import holds, in_one_call
+from reservations.services.booking import Answer, Booking, Outcome, Terms, exclusion_as_busy
 from reservations.services.refusals import NotYourTeam, PoolFull, WishRefused
 from reservations.services.wishes import Wish
 
 ADMISSION_LOCK_WAIT: Final = timedelta(seconds=3)
+# How often a team's limits are evaluated anew because somebody else of the team was faster.
+EVALUATIONS: Final = 5
 
 
 def problems_with(*, pool: Pool, wish: Wish, now: datetime) -> tuple[policy.Problem, ...]:
@@ -57,14 +59,16 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
     """Book ``wish`` in ``pool``, or refuse.
 
     1. Refuse what no lock can help: rules, types the pool has not, a team that is not theirs.
-    2. Take the pool's capacity lock.  Admissions to one pool now run one at a time.
-    3. Read what is booked, as it is *now*, and find a place.
-    4. Insert the reservation and its device holds, moving holds of others where that makes room.
+    2. In one call of the database: take the pool's capacity lock, so that admissions to one pool
+       run one at a time; read what is booked, as it is *now*; find a place; insert the reservation,
+       its device holds and what is told of it.
+    3. Where only fragmentation stands in the way, do the same from here, moving the holds of
+       others that have not started.
 
     A wish that ``requested_by`` has booked before is not booked again: its reservation is returned,
     even if its window has begun meanwhile.
 
-    The transaction is durable: an enclosing one would keep the lock past our return, and could
+    Nothing encloses it: an enclosing transaction would keep the lock past our return, and could
     still roll back a booking the caller believes in.
 
     Raises:
@@ -73,57 +77,68 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
         PoolFull: there is no room.
         LockBusy: too many were booking at once.
     """
+    locks.refuse_enclosing_transaction()
     if not accounts.teams_bookable_by(requested_by, now=now).filter(pk=team.pk).exists():
         raise NotYourTeam(f"you cannot book for {team}: ask its manager to make you a member")
-    already = selectors.booked_as(wish.public_id, by=requested_by)
-    if already is not None:
-        return already
-    if problems := problems_with(pool=pool, wish=wish, now=now):
-        raise WishRefused(problems)
-    with _exclusion_as_busy(), transaction.atomic(durable=True):
+    for _ in range(EVALUATIONS):
+        problems, terms = problems_with(pool=pool, wish=wish, now=now), Terms()
+        if problems:
+            already = selectors.booked_as(wish.public_id, by=requested_by)
+            if already is not None:
+                return already
+            raise WishRefused(problems)
+        booking = Booking(pool, team, requested_by, wish, terms, now)
+        answer = in_one_call.admit(booking, wait_at_most=ADMISSION_LOCK_WAIT)
+        if answer.outcome == Outcome.FRAGMENTED:
+            answer = admit_by_moving_others(booking)
+        if answer.reservation is not None:
+            return answer.reservation
+        if answer.outcome == Outcome.FULL:
+            # The search for another window takes longer than anything above, and needs no lock.
+            raise _pool_full(selectors.node_states(pool, now=now), wish, now)
+    raise locks.LockBusy("others of your team are booking right now: try again")
+
+
+def admit_by_moving_others(booking: Booking) -> Answer:
+    """Book it where only fragmentation stands in the way, with several reads under the lock."""
+    with exclusion_as_busy(), transaction.atomic(durable=True):
         locks.hold_until_commit(
-            locks.LockSpace.POOL_CAPACITY, pool.pk, wait_at_most=ADMISSION_LOCK_WAIT
+            locks.LockSpace.POOL_CAPACITY, booking.pool.pk, wait_at_most=ADMISSION_LOCK_WAIT
         )
-        already = selectors.booked_as(wish.public_id, by=requested_by)
+        already = selectors.booked_as(booking.wish.public_id, by=booking.requested_by)
         if already is not None:
-            return already
-        states, place = _find_place(pool, wish, now)
-        if place is not None:
-            return _book(pool, team, requested_by, wish, place, now)
-    # The search for another window takes longer than anything above, and needs no lock.
-    raise _pool_full(states, wish, now)
+            return Answer(Outcome.ALREADY, already)
+        if not _ledger_stands(booking):
+            return Answer(Outcome.LEDGER_MOVED)
+        place = _find_place(booking)
+        return Answer(Outcome.BOOKED, _book(booking, place)) if place else Answer(Outcome.FULL)
 
 
-@contextmanager
-def _exclusion_as_busy() -> Iterator[None]:
-    """Turn the database's own refusal of a double hold into "try again".
-
-    Within one clock it cannot happen.  A device given back a moment after our ``now`` (another
-    host's clock, or while we waited for the lock) is free from then on, and not from ``now``.
-    """
-    try:
-        yield
-    except IntegrityError as error:
-        if isinstance(error.__cause__, psycopg.errors.ExclusionViolation):
-            raise locks.LockBusy("a device changed hands just now: try again") from error
-        raise
+def _ledger_stands(booking: Booking) -> bool:
+    """Raise the team's ledger from the version that its limits were evaluated at."""
+    version = booking.terms.ledger_version
+    if version is None:
+        return True
+    ledger = TeamLedger.objects.filter(team=booking.team, version=version)
+    return ledger.update(version=version + 1) == 1
 
 
-def _find_place(
-    pool: Pool, wish: Wish, now: datetime
-) -> tuple[list[placement.NodeState], placement.Placement | None]:
-    """Return the calendar as it is now, and where in it the wish goes.
+def _find_place(booking: Booking) -> placement.Placement | None:
+    """Return where in the calendar, as it is now, the wish goes.
 
     Canceling and starting take no pool lock.  So the bookings that are to exchange devices are
     locked themselves, and if one of them has left or started meanwhile, we look again.
     """
+    wish = booking.wish
     while True:
-        states = selectors.node_states(pool, now=now)
         place = placement.place(
-            states, resource_name=wish.resource_name, demand=wish.demand, window=wish.window
+            selectors.node_states(booking.pool, now=booking.now),
+            resource_name=wish.resource_name,
+            demand=wish.demand,
+            window=wish.window,
         )
         if place is None or _lock_waiting(place.moved):
-            return states, place
+            return place
 
 
 def _lock_waiting(reservations: Mapping[int, Sequence[int]]) -> bool:
@@ -136,53 +151,29 @@ def _lock_waiting(reservations: Mapping[int, Sequence[int]]) -> bool:
     return len(waiting.order_by("pk").values_list("pk")) == len(reservations)
 
 
-def _book(
-    pool: Pool,
-    team: Team,
-    requested_by: User,
-    wish: Wish,
-    place: placement.Placement,
-    now: datetime,
-) -> Reservation:
-    reservation = _insert(pool, team, requested_by, wish, place.node, now)
-    holds.exchange(place.moved, at=now)
+def _book(booking: Booking, place: placement.Placement) -> Reservation:
+    reservation = booking.on(place.node)
+    reservation.save(force_insert=True)
+    holds.exchange(place.moved, at=booking.now)
     holds.hold(reservation, place.devices)
+    event, subject, team = "reservation.approved", reservation.subject, booking.team
     audit.record(
-        "reservation.approved",
-        subject=reservation.subject,
-        actor=requested_by,
+        event,
+        subject=subject,
+        actor=booking.requested_by,
         team=team,
-        at=now,
-        pool=pool.slug,
-        resource_name=wish.resource_name,
-        units=wish.units,
-        starts_at=wish.window.starts_at.isoformat(),
-        ends_at=wish.window.ends_at.isoformat(),
+        at=booking.now,
+        **booking.data,
+    )
+    notifications.announce(
+        event,
+        key=f"{event}:{reservation.public_id}",
+        subject=subject,
+        team=team,
+        at=booking.now,
+        data=booking.data,
     )
     return reservation
-
-
-def _insert(
-    pool: Pool, team: Team, requested_by: User, wish: Wish, node_id: int, now: datetime
-) -> Reservation:
-    return Reservation.objects.create(
-        public_id=wish.public_id,
-        pool=pool,
-        node_id=node_id,
-        team=team,
-        requested_by=requested_by,
-        resource_name=wish.resource_name,
-        units=wish.units,
-        mode=wish.mode.value,
-        cpu_millicores=wish.cpu_millicores,
-        memory_mib=wish.memory_mib,
-        storage_gib=wish.storage_gib,
-        purpose=wish.purpose,
-        starts_at=wish.window.starts_at,
-        ends_at=wish.window.ends_at,
-        state_changed_at=now,
-        created_at=now,
-    )
 
 
 def _pool_full(states: Sequence[placement.NodeState], wish: Wish, now: datetime) -> PoolFull:

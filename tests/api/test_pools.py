@@ -84,14 +84,14 @@ def test_nonsense_about_pages_is_harmless(pool: Pool, query: dict[str, str]) -> 
     assert client_of(make.user()).get(POOLS, query).status_code == 200
 
 
-def test_a_pool_costs_five_queries_however_much_is_booked(
+def test_a_pool_costs_six_queries_however_much_is_booked(
     pool: Pool, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     browser = client_of(make.user())
     for hour in range(10):
         make.reservation(of=pool, at=make.window(hour, hour + 1))
 
-    with django_assert_num_queries(2 + 2 + 5):  # who is asking, count and page, the pool
+    with django_assert_num_queries(2 + 2 + 6):  # who is asking, count and page, the pool
         browser.get(POOLS)
 
 

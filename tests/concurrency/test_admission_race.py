@@ -5,20 +5,21 @@ A test that shows a guard working proves nothing unless another shows the race w
 
 import contextlib
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from gpuaas.core import locks
 from gpuaas.inventory.models import Pool
 from reservations import placement, selectors, services
 from reservations.lifecycle import State
 from reservations.models import DeviceHold, Reservation
-from reservations.services import admission, holds
+from reservations.services import admission, in_one_call
+from reservations.services.booking import Answer, Outcome
 from tests import make
+from tests.concurrency.mutants import function_with
 from tests.concurrency.threads import at_once
 from tests.make import SLICE
 
@@ -57,62 +58,28 @@ def admit_one(pool: Pool) -> Callable[[], str]:
     return action
 
 
-@dataclass
-class Meeting:
-    """Where two who want the last device meet after reading the calendar, before writing in it."""
-
-    both_have_read: threading.Barrier
-    # With the lock the second never gets there; without it, give a slow machine its time.
-    patience_seconds: float = 0.5
-
-
 @pytest.fixture
-def meeting(monkeypatch: pytest.MonkeyPatch) -> Meeting:
-    meeting = Meeting(threading.Barrier(2))
-    read = selectors.node_states
-
-    def read_then_meet(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
-        states = read(pool, now=now)
-        with contextlib.suppress(threading.BrokenBarrierError):
-            meeting.both_have_read.wait(timeout=meeting.patience_seconds)
-        return states
-
-    monkeypatch.setattr(selectors, "node_states", read_then_meet)
-    return meeting
-
-
-@pytest.fixture
-def pool(meeting: Meeting) -> Pool:
+def pool() -> Pool:
     return make.pool(devices={SLICE: 1})
 
 
-@pytest.fixture
-def no_lock(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
-    meeting.patience_seconds = 20
-    monkeypatch.setattr(locks, "hold_until_commit", lambda *_, **__: None)
-
-
-@pytest.fixture
-def no_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holds, "hold", lambda *_: None)
-
-
-def test_without_lock_and_holds_the_pool_is_oversold(
-    pool: Pool, no_lock: None, no_holds: None
-) -> None:
+def test_without_lock_and_holds_the_pool_is_oversold(pool: Pool) -> None:
     # If this fails, the next tests prove nothing: the race they guard against is not happening.
-    assert at_once([admit_one(pool), admit_one(pool)]) == ["admitted", "admitted"]
+    with function_with(lock=False, holds=False, pause_seconds=0.5):
+        assert at_once([admit_one(pool), admit_one(pool)]) == ["admitted", "admitted"]
 
 
-def test_without_the_lock_the_database_refuses_the_second(pool: Pool, no_lock: None) -> None:
-    outcomes = at_once([admit_one(pool), admit_one(pool)])
+def test_without_the_lock_the_database_refuses_the_second(pool: Pool) -> None:
+    with function_with(lock=False, pause_seconds=0.5):
+        outcomes = at_once([admit_one(pool), admit_one(pool)])
 
     assert sorted(outcomes) == ["admitted", "refused by device_held_once_at_a_time"]
     assert Reservation.objects.count() == DeviceHold.objects.count() == 1
 
 
 def test_with_the_lock_one_is_admitted_and_the_other_told_that_it_is_full(pool: Pool) -> None:
-    outcomes = at_once([admit_one(pool), admit_one(pool)])
+    with function_with(pause_seconds=0.2):
+        outcomes = at_once([admit_one(pool), admit_one(pool)])
 
     assert sorted(outcomes) == ["admitted", "full"]
     assert Reservation.objects.count() == DeviceHold.objects.count() == 1
@@ -143,47 +110,61 @@ def test_a_wish_sent_twice_at_once_is_booked_once() -> None:
     assert Reservation.objects.count() == 1
 
 
-def test_two_pools_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    both_hold_their_lock = threading.Barrier(2)
-    read = selectors.node_states
+def test_two_pools_do_not_wait_for_each_other() -> None:
+    pools = [make.pool(devices={SLICE: 1}) for _ in range(2)]
+    actions = [admit_one(pool) for pool in pools]
 
-    def read_when_both_are_here(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
-        both_hold_their_lock.wait(timeout=20)  # breaks, and fails the test, if one has to wait
-        return read(pool, now=now)
-
-    monkeypatch.setattr(selectors, "node_states", read_when_both_are_here)
-
-    assert at_once(
-        [admit_one(make.pool(devices={SLICE: 1})), admit_one(make.pool(devices={SLICE: 1}))]
-    ) == ["admitted", "admitted"]
+    with hold_lock_of(pools[0]) as let_go:
+        assert actions[1]() == "admitted"
+        let_go.set()
+    assert actions[0]() == "admitted"
 
 
+@pytest.mark.parametrize("way", ["fast", "slow"])
 def test_who_waits_too_long_for_the_lock_is_told_to_try_again(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setattr(admission, "ADMISSION_LOCK_WAIT", timedelta(milliseconds=50))
-    first_reads, second_is_done = threading.Event(), threading.Event()
-    read = selectors.node_states
-
-    def read_slowly(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
-        first_reads.set()
-        second_is_done.wait(timeout=20)
-        return read(pool, now=now)
-
-    monkeypatch.setattr(selectors, "node_states", read_slowly)
     pool = make.pool()
-    first, second = admit_one(pool), admit_one(pool)
+    if way == "slow":
+        fragmented = Answer(Outcome.FRAGMENTED)
+        monkeypatch.setattr(in_one_call, "admit", lambda *_, **__: fragmented)
+    late = admit_one(pool)
 
-    def late() -> str:
-        first_reads.wait(timeout=20)
+    with hold_lock_of(pool) as let_go:
+        with pytest.raises(locks.LockBusy):
+            late()
+        let_go.set()
+    assert not Reservation.objects.exists()
+
+
+@contextlib.contextmanager
+def hold_lock_of(pool: Pool) -> Iterator[threading.Event]:
+    """Hold the pool's lock, as somebody who is booking does, until the event is set."""
+    has_it, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            locks.hold_until_commit(
+                locks.LockSpace.POOL_CAPACITY, pool.pk, wait_at_most=timedelta(seconds=20)
+            )
+            has_it.set()
+            let_go.wait(timeout=20)
+
+    def hold_then_close() -> None:
         try:
-            return second()
-        except locks.LockBusy as busy:
-            return busy.code
+            hold()
         finally:
-            second_is_done.set()
+            connection.close()
 
-    assert at_once([first, late]) == ["admitted", "busy"]
+    holder = threading.Thread(target=hold_then_close)
+    holder.start()
+    try:
+        assert has_it.wait(timeout=20)
+        yield let_go
+    finally:
+        let_go.set()
+        holder.join()
 
 
 @pytest.mark.parametrize("ending", ["canceled", "started"])

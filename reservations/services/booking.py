@@ -1,0 +1,120 @@
+"""One booking on its way into the database, and what the database answered."""
+
+import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+from django.db import IntegrityError
+
+from gpuaas.accounts.models import Team, User
+from gpuaas.core import locks
+from gpuaas.inventory.models import Pool
+from reservations.models import Reservation, default_currency
+from reservations.services.wishes import Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms a wish is booked: its price, and who set which rule aside.
+
+    ``ledger_version`` is that of the team's ledger when its limits were evaluated; None where no
+    limit depends on what else the team books.
+    """
+
+    cost_minor: int = 0
+    currency: str = field(default_factory=default_currency)
+    overridden: tuple[str, ...] = ()
+    approved_by: User | None = None
+    ledger_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Who wants what, where and on which terms."""
+
+    pool: Pool
+    team: Team
+    requested_by: User
+    wish: Wish
+    terms: Terms
+    now: datetime
+
+    @property
+    def data(self) -> dict[str, object]:
+        """What the audit trail and the outbox say of it."""
+        said: dict[str, object] = {
+            "pool": self.pool.slug,
+            "resource_name": self.wish.resource_name,
+            "units": self.wish.units,
+            "starts_at": self.wish.window.starts_at.isoformat(),
+            "ends_at": self.wish.window.ends_at.isoformat(),
+        }
+        if self.terms.overridden:
+            said["overridden"] = list(self.terms.overridden)
+        if self.terms.approved_by is not None:
+            said["approved_by"] = self.terms.approved_by.username
+        return said
+
+    def on(self, node_id: int) -> Reservation:
+        """Return its row, not saved."""
+        wish, terms = self.wish, self.terms
+        return Reservation(
+            public_id=wish.public_id,
+            pool=self.pool,
+            node_id=node_id,
+            team=self.team,
+            requested_by=self.requested_by,
+            resource_name=wish.resource_name,
+            units=wish.units,
+            mode=wish.mode.value,
+            cpu_millicores=wish.cpu_millicores,
+            memory_mib=wish.memory_mib,
+            storage_gib=wish.storage_gib,
+            purpose=wish.purpose,
+            starts_at=wish.window.starts_at,
+            ends_at=wish.window.ends_at,
+            state_changed_at=self.now,
+            created_at=self.now,
+            cost_minor=terms.cost_minor,
+            currency=terms.currency,
+            overridden=list(terms.overridden),
+            approved_by=terms.approved_by,
+        )
+
+
+class Outcome(enum.StrEnum):
+    """What became of it; the values are those of the function in the database."""
+
+    BOOKED = "booked"
+    ALREADY = "already"
+    FULL = "full"
+    FRAGMENTED = "fragmented"
+    """There is room, but only if others exchange their devices."""
+    LEDGER_MOVED = "ledger_moved"
+    """Somebody of the team booked since the team's limits were evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An outcome, with the reservation where there is one."""
+
+    outcome: Outcome
+    reservation: Reservation | None = None
+
+
+@contextmanager
+def exclusion_as_busy() -> Iterator[None]:
+    """Turn the database's own refusal of a double hold into "try again".
+
+    Within one clock it cannot happen.  A device given back a moment after our ``now`` (another
+    host's clock, or while we waited for the lock) is free from then on, and not from ``now``.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if isinstance(error.__cause__, psycopg.errors.ExclusionViolation):
+            raise locks.LockBusy("a device changed hands just now: try again") from error
+        raise
