@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 import yaml
 
 from gpuaas.core.errors import DomainError
+from tokenomics.core import plan as planning
 from tokenomics.core.fields import InvalidScenario, Problem
 from tokenomics.core.scenario import PriceList, Scenario, plain_of, prices_of, scenario_of
 
@@ -61,6 +62,17 @@ def json_of(document: Scenario | PriceList) -> dict[str, Any]:
     """Return plain data for JSON from which an equal one is read: decimals are text."""
     found: dict[str, Any] = _textual(plain_of(document))
     return found
+
+
+def plan_of(scenario: Scenario, *, prices: PriceList) -> planning.Plan:
+    """Return all answers to ``scenario``; `ScenarioRefused` if it names a price that is not there.
+
+    ``prices`` is the installation's list, used unless the scenario brings its own.
+    """
+    try:
+        return planning.plan(scenario, prices=prices)
+    except InvalidScenario as error:
+        raise ScenarioRefused(error.problems) from error
 
 
 @cache

@@ -23,6 +23,8 @@ from reservations import lifecycle
 from reservations import services as reservations
 from reservations.capacity import QUANTITIES
 from sessions import services as sessions
+from tokenomics import documents
+from tokenomics import services as tokenomics
 
 STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     reservations.WishRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -34,6 +36,12 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     accounts.TokenRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     accounts.TokenNameTaken: HTTPStatus.CONFLICT,
     accounts.TooManyTokens: HTTPStatus.CONFLICT,
+    documents.ScenarioRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    tokenomics.NotYourScenario: HTTPStatus.FORBIDDEN,
+    tokenomics.PricesNotYours: HTTPStatus.FORBIDDEN,
+    tokenomics.ScenarioNameTaken: HTTPStatus.CONFLICT,
+    tokenomics.StaleScenario: HTTPStatus.CONFLICT,
+    tokenomics.TooManyScenarios: HTTPStatus.CONFLICT,
     locks.LockBusy: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_AFTER_SECONDS: Final = "1"
@@ -55,7 +63,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
 
 
 def _details(error: errors.DomainError) -> dict[str, object]:
-    if isinstance(error, reservations.WishRefused):
+    if isinstance(error, reservations.WishRefused | documents.ScenarioRefused):
         problems = [
             {"code": p.code, "field": p.field, "message": p.message} for p in error.problems
         ]

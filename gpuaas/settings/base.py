@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "gpuaas.demo",
     "reservations",
     "sessions",
+    "tokenomics",
     "reconciler",
 ]
 MIDDLEWARE = [

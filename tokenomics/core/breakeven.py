@@ -186,29 +186,61 @@ def payback_months(
     return purchase / saved if saved > 0 else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The platform's side, the same for every offer."""
+
+    currency: str
+    utilisation: Decimal
+    capacity: Decimal
+    line: cost.CostLine
+    cost: cost.YearlyCost
+    purchase: Decimal
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> "_Own":
+        platform, at = scenario.platform, scenario.utilisation
+        return cls(
+            scenario.currency,
+            at,
+            cost.capacity_tokens_per_year(scenario.models),
+            cost.cost_line(platform),
+            cost.yearly_cost(platform, utilisation=at),
+            cost.purchase_price(platform),
+        )
+
+
 def compare(scenario: Scenario, offer: Offer) -> BreakEven:
     """Return the platform against one offer."""
-    platform, at = scenario.platform, scenario.utilisation
-    line = cost.cost_line(platform)
-    capacity = cost.capacity_tokens_per_year(scenario.models)
-    own = cost.yearly_cost(platform, utilisation=at)
-    cloud = offer.price_per_million * capacity * at / cost.TOKENS_PER_MILLION
-    found = utilisation_at(line, capacity=capacity, price_per_million=offer.price_per_million)
+    return _compared(_Own.of(scenario), offer)
+
+
+def compare_all(scenario: Scenario, prices: PriceList) -> tuple[BreakEven, ...]:
+    """Return the platform against every offer of ``prices``."""
+    own = _Own.of(scenario)
+    return tuple(_compared(own, offer) for offer in offers(scenario, prices))
+
+
+def _compared(own: _Own, offer: Offer) -> BreakEven:
+    cloud = offer.price_per_million * own.capacity * own.utilisation / cost.TOKENS_PER_MILLION
+    found = utilisation_at(
+        own.line, capacity=own.capacity, price_per_million=offer.price_per_million
+    )
     verdict = _verdict(found)
     return BreakEven(
         offer=offer,
         verdict=verdict,
-        sentence=_sentence(scenario, offer, verdict, found, capacity),
+        sentence=_sentence(own, offer, verdict, found),
         utilisation=found,
-        tokens_per_year=None if found is None else found * capacity,
+        tokens_per_year=None if found is None else found * own.capacity,
         busy_hours_per_gpu_year=None if found is None else found * cost.HOURS_PER_YEAR,
         payback_months=payback_months(
-            cost.purchase_price(platform),
+            own.purchase,
             cloud_per_month=cloud / cost.MONTHS_PER_YEAR,
-            running_per_month=own.running / cost.MONTHS_PER_YEAR,
+            running_per_month=own.cost.running / cost.MONTHS_PER_YEAR,
         ),
         cloud_cost_per_year=cloud,
-        own_cost_per_year=own.total,
+        own_cost_per_year=own.cost.total,
     )
 
 
@@ -220,28 +252,15 @@ def _verdict(utilisation: Decimal | None) -> Verdict:
     return Verdict.BREAK_EVEN if utilisation else Verdict.OWN_ALWAYS
 
 
-def _sentence(
-    scenario: Scenario,
-    offer: Offer,
-    verdict: Verdict,
-    utilisation: Decimal | None,
-    capacity: Decimal,
-) -> str:
-    price = f"{wording.per_million(offer.price_per_million, scenario.currency)} per M"
+def _sentence(own: _Own, offer: Offer, verdict: Verdict, utilisation: Decimal | None) -> str:
+    price = f"{wording.per_million(offer.price_per_million, own.currency)} per M"
     if verdict == Verdict.NEVER or utilisation is None:
         return f"Never: at {price} the cloud costs less than the electricity of the load alone."
     if verdict == Verdict.CLOUD_ALWAYS:
-        full = cost.point(
-            cost.cost_line(scenario.platform), capacity=capacity, utilisation=_ONE
-        ).cost_per_million
-        own = wording.per_million(full, scenario.currency)
-        return f"The cloud is cheaper at any load: {price} against {own} per M at 100 %."
+        full = cost.point(own.line, capacity=own.capacity, utilisation=_ONE).cost_per_million
+        ours = wording.per_million(full, own.currency)
+        return f"The cloud is cheaper at any load: {price} against {ours} per M at 100 %."
     if verdict == Verdict.OWN_ALWAYS:
         return f"Owning is cheaper at any load than {price}: it has no fixed cost."
-    at, load = wording.percent(utilisation), wording.tokens(utilisation * capacity)
+    at, load = wording.percent(utilisation), wording.tokens(utilisation * own.capacity)
     return f"Owning is cheaper than {price} from {at} utilisation, {load} a year."
-
-
-def compare_all(scenario: Scenario, prices: PriceList) -> tuple[BreakEven, ...]:
-    """Return the platform against every offer of ``prices``."""
-    return tuple(compare(scenario, offer) for offer in offers(scenario, prices))
