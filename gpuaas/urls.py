@@ -1,7 +1,12 @@
 """Every address of the product."""
 
+from allauth.account.decorators import secure_admin_login
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+
+# One door: second factors and limits on guessing hold for the admin site as well.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth says
 
 urlpatterns = [
     path("", include("gpuaas.portal.urls")),
@@ -9,3 +14,5 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]
+if settings.IDP_OIDC_PRIVATE_KEY:
+    urlpatterns += [path("", include("allauth.idp.urls"))]

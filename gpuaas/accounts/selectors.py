@@ -1,8 +1,9 @@
 """Who belongs where: the ground of every ``*_visible_to``."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from gpuaas.accounts.models import CAN_BOOK, ApiToken, Membership, Team, User
 from gpuaas.audit.models import AuditEvent
@@ -49,6 +50,14 @@ def token_numbered(public_id: str) -> ApiToken | None:
     Who asks has yet to prove that it is theirs.
     """
     return ApiToken.objects.select_related("person").filter(public_id=public_id).first()
+
+
+def owner_of_email(addresses: Iterable[str]) -> User | None:
+    """Return whose account has one of ``addresses``, however it is spelled; None if nobody's."""
+    same = Q()
+    for address in addresses:
+        same |= Q(email__iexact=address)
+    return User.objects.filter(same).order_by("pk").first() if same else None
 
 
 def _memberships(user: User, *, now: datetime) -> QuerySet[Membership]:

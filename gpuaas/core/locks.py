@@ -20,6 +20,7 @@ class LockSpace(enum.IntEnum):
     POOL_CAPACITY = 71001
     RECONCILE_CYCLE = 71002
     AUDIT_CHAIN = 71003
+    DIRECTORY_ROUND = 71010
 
 
 class LockBusy(errors.DomainError):

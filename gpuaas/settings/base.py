@@ -10,6 +10,8 @@ from gpuaas.settings import env
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
 
 SECRET_KEY = env.env_secret("GPUAAS_SECRET_KEY")
+# Older keys, separated by spaces or lines: what they signed and sealed stays readable.
+SECRET_KEY_FALLBACKS = env.env_secret("GPUAAS_SECRET_KEY_FALLBACKS", "").split()
 DEBUG = False
 ALLOWED_HOSTS = env.env_list("GPUAAS_ALLOWED_HOSTS")
 BASE_URL = env.env_str("GPUAAS_BASE_URL", "http://127.0.0.1:8000")
@@ -76,6 +78,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "gpuaas.identity.middleware.RequireSecondFactor",
 ]
 ROOT_URLCONF = "gpuaas.urls"
 WSGI_APPLICATION = "gpuaas.wsgi.application"
@@ -127,10 +130,68 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "portal:home"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
-ACCOUNT_ADAPTER = "gpuaas.accounts.adapter.ClosedSignupAdapter"
+ACCOUNT_ADAPTER = "gpuaas.identity.adapters.ClosedSignupAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_FORMS = {
+    "reset_password": "gpuaas.identity.forms.ResetOwnPasswordForm",
+    "set_password": "gpuaas.identity.forms.NoFirstPasswordForm",
+}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+MFA_ADAPTER = "gpuaas.identity.adapters.SealedSecretsAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses come from administrators and the directory
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = BASE_URL.startswith("http://")
+MFA_PASSKEY_LOGIN_ENABLED = True
+# Who must have a second factor: none, staff (managers, organisation-wide roles), all.
+REQUIRE_MFA = env.env_choice("GPUAAS_REQUIRE_MFA", "none", {"none", "staff", "all"})
+
+# --- the company's identity provider; without an issuer there is none ----------------------------
+OIDC_ISSUER = env.env_str("GPUAAS_OIDC_ISSUER", "").rstrip("/")
+OIDC_ID = env.env_str("GPUAAS_OIDC_ID", "sso")
+OIDC_NAME = env.env_str("GPUAAS_OIDC_NAME", "your company account")
+OIDC_CLIENT_ID = env.env_str("GPUAAS_OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env.env_secret("GPUAAS_OIDC_CLIENT_SECRET", "")
+OIDC_SCOPES = env.env_list("GPUAAS_OIDC_SCOPES", "openid,profile,email,groups,offline_access")
+OIDC_GROUPS_CLAIM = env.env_str("GPUAAS_OIDC_GROUPS_CLAIM", "groups")
+# Besides the groups that give a role: who is in one of these may enter.
+OIDC_ALLOWED_GROUPS = env.env_list("GPUAAS_OIDC_ALLOWED_GROUPS")
+OIDC_LINK_VERIFIED_EMAIL = env.env_bool("GPUAAS_OIDC_LINK_VERIFIED_EMAIL", default=False)
+OIDC_RECHECK_INTERVAL_SECONDS = env.env_int("GPUAAS_OIDC_RECHECK_INTERVAL_SECONDS", 900)
+OIDC_GRACE_SECONDS = env.env_int("GPUAAS_OIDC_GRACE_SECONDS", 24 * 3600)
+SOCIALACCOUNT_ADAPTER = "gpuaas.identity.adapters.DirectoryAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False  # the one we need is sealed: gpuaas/identity/services.py
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = "oidc"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "SCOPE": OIDC_SCOPES,
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": OIDC_ID,
+                "name": OIDC_NAME,
+                "client_id": OIDC_CLIENT_ID,
+                "secret": OIDC_CLIENT_SECRET,
+                "settings": {"server_url": OIDC_ISSUER},
+            }
+        ]
+        if OIDC_ISSUER
+        else [],
+    }
+}
+
+# --- being an identity provider ourselves; without a key we are none ----------------------------
+IDP_OIDC_ADAPTER = "gpuaas.identity.adapters.ProviderAdapter"
+IDP_OIDC_PRIVATE_KEY = env.env_secret("GPUAAS_IDP_PRIVATE_KEY", "")
+# Where browsers may be sent back to after a login here: the other products' origins.
+IDP_CLIENT_ORIGINS = env.env_list("GPUAAS_IDP_CLIENT_ORIGINS")
+
+# --- who is at the other end: behind proxies their address is in a header ------------------------
+ALLAUTH_TRUSTED_PROXY_COUNT = env.env_int("GPUAAS_TRUSTED_PROXY_COUNT", 0)
+ALLAUTH_TRUSTED_CLIENT_IP_HEADER = env.env_str("GPUAAS_CLIENT_IP_HEADER", "") or None
 
 # --- language, time, files ----------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
@@ -144,6 +205,23 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
 }
 
+# --- what processes share for a while: the counts of rate limits, codes of a login under way -----
+# The broker's server unless another one is named.  In a process's own memory (no Redis at all)
+# every process would count for itself, and forget at its end.
+CELERY_BROKER_URL = env.env_secret("CELERY_BROKER_URL")
+CACHE_URL = env.env_secret(
+    "GPUAAS_CACHE_URL", CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else ""
+)
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": f"{INSTALLATION}-cache",
+    }
+    if CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
 # --- browser security ---------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -153,7 +231,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "frame-ancestors": ["'none'"],
-        "form-action": [SELF],
+        # Chromium holds the redirects after a form to this as well.
+        "form-action": [SELF, *env.origin_of(OIDC_ISSUER), *IDP_CLIENT_ORIGINS],
         "base-uri": [SELF],
         "object-src": ["'none'"],
     },
@@ -178,7 +257,6 @@ REST_FRAMEWORK = {
 }
 
 # --- Celery ---------------------------------------------------------------------------------------
-CELERY_BROKER_URL = env.env_secret("CELERY_BROKER_URL")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"reconciler.*": {"queue": "reconciler"}}
@@ -201,6 +279,11 @@ COLLECT_GARBAGE_INTERVAL_SECONDS = env.env_int("GPUAAS_COLLECT_GARBAGE_INTERVAL_
 # Named, not imported: the schedule must not pull the reconciler into the web tier.  A tick that
 # found no worker expires before the next one, so ticks never pile up.
 CELERY_BEAT_SCHEDULE = {
+    "follow_directory": {
+        "task": "identity.follow_directory",
+        "schedule": OIDC_RECHECK_INTERVAL_SECONDS,
+        "options": {"expires": OIDC_RECHECK_INTERVAL_SECONDS},
+    },
     "reconcile": {
         "task": "reconciler.reconcile",
         "schedule": RECONCILE_INTERVAL_SECONDS,

@@ -5,6 +5,7 @@ Kubernetes Secrets do.
 """
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -60,6 +61,20 @@ def env_int(name: str, default: int) -> int:
 def env_list(name: str, default: str = "") -> list[str]:
     """Return the parts of a comma-separated list, without empty ones."""
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def env_choice(name: str, default: str, choices: Collection[str]) -> str:
+    """Return one of ``choices``."""
+    value = os.environ.get(name, default)
+    if value in choices:
+        return value
+    raise ImproperlyConfigured(f"{name}={value!r} is none of {', '.join(sorted(choices))}")
+
+
+def origin_of(address: str) -> list[str]:
+    """Return scheme, host and port of an address as a list of one; of none, none."""
+    url = urlsplit(address)
+    return [f"{url.scheme}://{url.netloc}"] if url.netloc else []
 
 
 def env_database(name: str) -> dict[str, Any]:
