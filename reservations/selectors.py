@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
@@ -59,6 +59,18 @@ def due_to_start(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
 def missed(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
     """Return those that were never started and whose window is over."""
     return _live(cluster).filter(state=lifecycle.State.APPROVED.value, ends_at__lte=now)
+
+
+def soon_to_start_or_end(*, now: datetime, ahead: timedelta) -> QuerySet[Reservation]:
+    """Return the approved ones that start, and the active ones that end, until ``now + ahead``."""
+    approved = Q(state=lifecycle.State.APPROVED.value, starts_at__lte=now + ahead)
+    active = Q(state=lifecycle.State.ACTIVE.value, ends_at__lte=now + ahead)
+    return (
+        Reservation.objects.holding_capacity()
+        .filter((approved & Q(starts_at__gt=now)) | (active & Q(ends_at__gt=now)))
+        .select_related("team", "requested_by")
+        .order_by("pk")
+    )
 
 
 def node_states(pool: Pool, *, now: datetime) -> list[placement.NodeState]:

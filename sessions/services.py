@@ -71,6 +71,7 @@ def record_ready(*, session: WorkspaceSession, now: datetime) -> None:
         if session.state == SessionState.PROVISIONING.value:
             _move(session, SessionState.READY, ready_at=now)
             _tell(session, "Your workspace is ready", at=now)
+            reservations.tell("session.ready", reservation=session.reservation, actor=None, at=now)
         elif session.waiting_for or session.failures:
             _tell(session, "Your workspace is complete again", at=now)
         _note(session, waiting_for="", failures=0, last_error="", retry_at=None)

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-WHOLE_GPU: Final = "nvidia.com/gpu"
-TIMES: Final = "\N{MULTIPLICATION SIGN}"
+from gpuaas.core import words
+
+resource = words.resource
+amount = words.amount
 _BINARY_STEP: Final = 1024  # from MiB to GiB, from GiB to TiB
 
 
@@ -51,19 +53,6 @@ def duration(length: timedelta) -> str:
 def instant(at: datetime) -> str:
     """Return a moment for those without a script that knows their time zone."""
     return f"{at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
-
-
-def resource(name: str) -> str:
-    """Return what people call a resource type: ``Whole GPU``, ``MIG slice 1g.24gb``."""
-    if name == WHOLE_GPU:
-        return "Whole GPU"
-    profile = name.partition("/mig-")[2]
-    return f"MIG slice {profile}" if profile else name
-
-
-def amount(units: int, resource_name: str) -> str:
-    """Return how many of what: the number, a times sign, the name of the type."""
-    return f"{units} {TIMES} {resource(resource_name)}"
 
 
 def product(name: str) -> str:

@@ -29,6 +29,10 @@ HTTPS_PROXY = env.env_str("GPUAAS_HTTPS_PROXY", "")
 NO_PROXY = env.env_str("GPUAAS_NO_PROXY", "")
 # Prices, budgets and costs are whole minor units of this one (ISO 4217).
 CURRENCY = env.env_str("GPUAAS_CURRENCY", "EUR")
+# Webhooks of users: only https, only to the world outside, unless these say otherwise.
+WEBHOOK_ALLOW_HTTP = env.env_bool("GPUAAS_WEBHOOK_ALLOW_HTTP", default=False)
+WEBHOOK_ALLOW_PRIVATE = env.env_bool("GPUAAS_WEBHOOK_ALLOW_PRIVATE", default=False)
+KEEP_NOTICES_DAYS = env.env_int("GPUAAS_KEEP_NOTICES_DAYS", 90)
 
 # How long an API token may live at most.
 API_TOKEN_MAX_DAYS = env.env_int("GPUAAS_API_TOKEN_MAX_DAYS", 365)
@@ -222,6 +226,17 @@ CACHES: dict[str, dict[str, Any]] = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
+# --- e-mail ---------------------------------------------------------------------------------------
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = env.env_str("GPUAAS_EMAIL_HOST", "localhost")
+EMAIL_PORT = env.env_int("GPUAAS_EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.env_str("GPUAAS_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.env_secret("GPUAAS_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.env_bool("GPUAAS_EMAIL_USE_STARTTLS", default=False)
+EMAIL_USE_SSL = env.env_bool("GPUAAS_EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.env_str("GPUAAS_EMAIL_FROM", "GPUaaS <gpuaas@localhost>")
+
 # --- browser security ---------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -276,6 +291,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 RECONCILE_INTERVAL_SECONDS = env.env_int("GPUAAS_RECONCILE_INTERVAL_SECONDS", 30)
 COLLECT_GARBAGE_INTERVAL_SECONDS = env.env_int("GPUAAS_COLLECT_GARBAGE_INTERVAL_SECONDS", 300)
+DELIVER_INTERVAL_SECONDS = env.env_int("GPUAAS_DELIVER_INTERVAL_SECONDS", 15)
 # Named, not imported: the schedule must not pull the reconciler into the web tier.  A tick that
 # found no worker expires before the next one, so ticks never pile up.
 CELERY_BEAT_SCHEDULE = {
@@ -293,6 +309,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reconciler.collect_garbage",
         "schedule": COLLECT_GARBAGE_INTERVAL_SECONDS,
         "options": {"expires": COLLECT_GARBAGE_INTERVAL_SECONDS},
+    },
+    "deliver_notices": {
+        "task": "notifications.deliver",
+        "schedule": DELIVER_INTERVAL_SECONDS,
+        "options": {"expires": DELIVER_INTERVAL_SECONDS},
     },
 }
 

@@ -7,6 +7,7 @@ transaction that makes the change, and refuse with a `DomainError`.
 from reservations.services.admission import admit, problems_with
 from reservations.services.moves import cancel, fail_missed, give_back, transition
 from reservations.services.refusals import NotYourTeam, PoolFull, StaleReservation, WishRefused
+from reservations.services.telling import remind, tell
 from reservations.services.wishes import Wish, default_share, usual_demand
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "fail_missed",
     "give_back",
     "problems_with",
+    "remind",
+    "tell",
     "transition",
     "usual_demand",
 ]

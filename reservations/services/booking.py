@@ -46,11 +46,13 @@ class Booking:
     def data(self) -> dict[str, object]:
         """What the audit trail and the outbox say of it."""
         said: dict[str, object] = {
+            "requested_by": self.requested_by.pk,
             "pool": self.pool.slug,
             "resource_name": self.wish.resource_name,
             "units": self.wish.units,
             "starts_at": self.wish.window.starts_at.isoformat(),
             "ends_at": self.wish.window.ends_at.isoformat(),
+            "purpose": self.wish.purpose,
         }
         if self.terms.overridden:
             said["overridden"] = list(self.terms.overridden)

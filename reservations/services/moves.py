@@ -8,7 +8,7 @@ from gpuaas.accounts.models import User
 from gpuaas.audit import services as audit
 from reservations import lifecycle
 from reservations.models import Reservation
-from reservations.services import holds
+from reservations.services import holds, telling
 from reservations.services.refusals import StaleReservation
 
 
@@ -85,5 +85,8 @@ def transition(
             came_from=source.value,
             reason=reason,
         )
+        if target in lifecycle.TERMINAL:
+            event = f"reservation.{target.value.lower()}"
+            telling.tell(event, reservation=reservation, actor=actor, at=now, reason=reason)
     for name, value in changes.items():
         setattr(reservation, name, value)

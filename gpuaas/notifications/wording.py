@@ -1,0 +1,172 @@
+"""What a message says: plain words, moments in UTC.  Pure; whoever shows it has to escape it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from gpuaas.core import words
+
+LONGEST_TITLE: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A title of one line, a body of one or two sentences, and the page with more."""
+
+    title: str
+    body: str
+    path: str
+
+
+def text_of(*, event: str, subject: str, team: str, data: Mapping[str, Any]) -> Text:
+    """Return what to say of a message.
+
+    ``data`` may have been written long ago, by another version: what it lacks is left out.
+    """
+    say = _SAYINGS.get(event)
+    facts = _Facts(team=team, data=data)
+    title, body = say(facts) if say else (event, "")
+    return Text(title=_one_line(title), body=" ".join(body.split()), path=path_of(subject))
+
+
+def path_of(subject: str) -> str:
+    """Return the portal's page about ``subject``."""
+    kind, _, name = subject.partition(":")
+    return f"/reservations/{name}/" if kind == "reservation" else "/"
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    team: str
+    data: Mapping[str, Any]
+
+    @property
+    def what(self) -> str:
+        """How people call the booking: ``2 x MIG slice 1g.24gb (retraining)``."""
+        units, name = self.data.get("units"), self.data.get("resource_name")
+        what = words.amount(units, name) if units and name else "Your booking"
+        purpose = " ".join(str(self.data.get("purpose") or "").split())
+        return f"{what} ({purpose})" if purpose else what
+
+    @property
+    def reason(self) -> str:
+        """Why, as a sentence of its own."""
+        reason = str(self.data.get("reason") or "").strip().rstrip(".")
+        return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+
+    def at(self, field: str) -> str:
+        value = self.data.get(field)
+        return words.instant(datetime.fromisoformat(value)) if value else "a time not known"
+
+    def plain(self, field: str, otherwise: str = "") -> str:
+        return str(self.data.get(field) or otherwise)
+
+
+def _approved(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Booked: {facts.what}",
+        f"It is yours from {facts.at('starts_at')} to {facts.at('ends_at')}, for {facts.team}.",
+    )
+
+
+def _starting(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"{facts.what} starts in {_minutes(facts)}",
+        f"Your workspace is prepared at {facts.at('starts_at')}. If you do not need it any more,"
+        " cancel it and others can have the time.",
+    )
+
+
+def _ready(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Ready: {facts.what}",
+        f"Your workspace can be opened. It ends at {facts.at('ends_at')}.",
+    )
+
+
+def _ending(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"{facts.what} ends in {_minutes(facts)}",
+        f"At {facts.at('ends_at')} the workspace goes, with everything in it. Save your work now.",
+    )
+
+
+def _completed(facts: _Facts) -> tuple[str, str]:
+    return f"Over: {facts.what}", f"{facts.reason} The workspace and everything in it is removed."
+
+
+def _canceled(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Canceled: {facts.what}",
+        f"{facts.reason} It was booked from {facts.at('starts_at')} to {facts.at('ends_at')}.",
+    )
+
+
+def _failed(facts: _Facts) -> tuple[str, str]:
+    return f"Failed: {facts.what}", f"{facts.reason} Its time is free again: you can book anew."
+
+
+def _moved(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Moved to other hardware: {facts.what}",
+        f"{facts.reason} Your booking from {facts.at('starts_at')} to {facts.at('ends_at')} stays"
+        " as it was, on other devices of the same type.",
+    )
+
+
+def _flagged(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Needs you: {facts.what}",
+        f"{facts.reason} Nothing else of its kind is free from {facts.at('starts_at')} to"
+        f" {facts.at('ends_at')}. Its page has what you can take instead.",
+    )
+
+
+def _granted(facts: _Facts) -> tuple[str, str]:
+    role = facts.plain("role", "member")
+    until = f" until {facts.at('expires_at')}" if facts.data.get("expires_at") else ""
+    return f"You are now {role} of {facts.team}", f"You have this role{until}."
+
+
+def _membership_ending(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Your role in {facts.team} ends soon",
+        f"From {facts.at('expires_at')} on you neither see nor book for the team. A manager can"
+        " prolong it.",
+    )
+
+
+def _device_failed(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Failed: {facts.plain('device', 'a device')}",
+        f"{facts.reason} Bookings on it are moved where they fit, and flagged where they do not.",
+    )
+
+
+_SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
+    "reservation.approved": _approved,
+    "reservation.starting": _starting,
+    "session.ready": _ready,
+    "reservation.ending": _ending,
+    "reservation.completed": _completed,
+    "reservation.canceled": _canceled,
+    "reservation.failed": _failed,
+    "reservation.moved": _moved,
+    "reservation.flagged": _flagged,
+    "membership.granted": _granted,
+    "membership.ending": _membership_ending,
+    "device.failed": _device_failed,
+}
+
+
+def _minutes(facts: _Facts) -> str:
+    minutes = facts.data.get("minutes_left")
+    if not isinstance(minutes, int):
+        return "a few minutes"
+    return f"{minutes} {'minute' if minutes == 1 else 'minutes'}"
+
+
+def _one_line(title: str) -> str:
+    line = " ".join(title.split())
+    return line if len(line) <= LONGEST_TITLE else f"{line[: LONGEST_TITLE - 1]}…"

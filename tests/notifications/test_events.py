@@ -1,0 +1,141 @@
+"""Who is told of what, and what it says: every event, in a table."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpuaas.notifications import events, wording
+from gpuaas.notifications.events import EVENTS, Channel, Recipients
+from tests import make
+
+REQUESTER, ACTOR, PERSON = 1, 2, 3
+DATA: dict[str, Any] = {
+    "requested_by": REQUESTER,
+    "actor": ACTOR,
+    "person": PERSON,
+    "resource_name": make.SLICE,
+    "units": 2,
+    "purpose": "retraining",
+    "starts_at": make.at(1).isoformat(),
+    "ends_at": make.at(5).isoformat(),
+    "expires_at": make.at(48).isoformat(),
+    "reason": "the node lost power",
+    "minutes_left": 15,
+    "role": "manager",
+    "device": "gpu-node-1: Whole GPU #0",
+}
+WHAT = "2 × MIG slice 1g.24gb (retraining)"  # noqa: RUF001 -- a times sign
+
+WHO = {
+    "reservation.approved": ({REQUESTER}, "webhook"),
+    "reservation.starting": ({REQUESTER}, ""),
+    "session.ready": ({REQUESTER}, ""),
+    "reservation.ending": ({REQUESTER}, ""),
+    "reservation.completed": ({REQUESTER}, "webhook"),
+    "reservation.canceled": ({REQUESTER}, "webhook"),
+    "reservation.failed": ({REQUESTER}, "webhook managers"),
+    "reservation.moved": ({REQUESTER}, "webhook"),
+    "reservation.flagged": ({REQUESTER}, "webhook managers"),
+    "membership.granted": ({PERSON}, ""),
+    "membership.ending": ({PERSON}, ""),
+    "device.failed": (set(), "admins"),
+}
+TITLES = {
+    "reservation.approved": f"Booked: {WHAT}",
+    "reservation.starting": f"{WHAT} starts in 15 minutes",
+    "session.ready": f"Ready: {WHAT}",
+    "reservation.ending": f"{WHAT} ends in 15 minutes",
+    "reservation.completed": f"Over: {WHAT}",
+    "reservation.canceled": f"Canceled: {WHAT}",
+    "reservation.failed": f"Failed: {WHAT}",
+    "reservation.moved": f"Moved to other hardware: {WHAT}",
+    "reservation.flagged": f"Needs you: {WHAT}",
+    "membership.granted": "You are now manager of Vision",
+    "membership.ending": "Your role in Vision ends soon",
+    "device.failed": "Failed: gpu-node-1: Whole GPU #0",
+}
+
+
+def text(event: str, **data: object) -> wording.Text:
+    return wording.text_of(event=event, subject="reservation:abc", team="Vision", data=data)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_who_is_told(event: str) -> None:
+    people, roles = WHO[event]
+    all_but = {ACTOR} if event != "reservation.approved" else set()
+
+    assert events.recipients(EVENTS[event], DATA) == Recipients(
+        people=frozenset(people),
+        managers="managers" in roles,
+        platform_admins="admins" in roles,
+        team_webhook="webhook" in roles,
+        all_but=frozenset(all_but),
+    )
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_what_it_says(event: str) -> None:
+    said = text(event, **DATA)
+
+    assert said.title == TITLES[event]
+    assert said.body.endswith((".", "Save your work now."))
+    assert "None" not in said.body
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_what_a_message_lacks_is_left_out(event: str) -> None:
+    said = text(event)
+
+    assert said.title
+    assert "None" not in f"{said.title} {said.body}"
+    assert events.recipients(EVENTS[event], {}).people == frozenset()
+    assert events.useless_from(EVENTS[event], {}) is None
+
+
+def test_moments_are_said_in_utc() -> None:
+    assert (
+        "from 2026-03-01 13:00 UTC to 2026-03-01 17:00 UTC"
+        in text("reservation.approved", **DATA).body
+    )
+
+
+def test_one_minute_is_one_minute() -> None:
+    assert "in 1 minute" in text("reservation.ending", **{**DATA, "minutes_left": 1}).title
+
+
+@pytest.mark.parametrize(
+    ("event", "deadline"),
+    [
+        ("reservation.starting", make.at(1)),
+        ("reservation.ending", make.at(5)),
+        ("reservation.failed", None),
+    ],
+)
+def test_from_its_deadline_on_a_reminder_is_useless(event: str, deadline: object) -> None:
+    assert events.useless_from(EVENTS[event], DATA) == deadline
+
+
+@given(purpose=st.text(max_size=400))
+def test_a_title_is_one_line_of_bounded_length(purpose: str) -> None:
+    title = text("reservation.failed", **{**DATA, "purpose": purpose}).title
+
+    assert len(title) <= wording.LONGEST_TITLE
+    assert len(title.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("subject", "path"), [("reservation:abc", "/reservations/abc/"), ("team:vision", "/")]
+)
+def test_a_message_leads_to_its_page(subject: str, path: str) -> None:
+    assert wording.path_of(subject) == path
+
+
+def test_an_event_of_another_version_still_says_its_name() -> None:
+    assert text("reservation.teleported").title == "reservation.teleported"
+
+
+def test_every_event_is_in_the_portal_unless_somebody_says_otherwise() -> None:
+    assert all(Channel.PORTAL in event.channels for event in EVENTS.values())
