@@ -96,6 +96,8 @@ def _of_load(scenario: Scenario, base: Decimal, ratio: Decimal) -> Iterator[Bar]
 
 def _of_platform(scenario: Scenario, ratio: Decimal) -> Iterator[Bar]:
     for name, moved in _OF_PLATFORM.items():
+        if moved is _other and not scenario.platform.other_costs:
+            continue
         low, high = (
             _per_million(moved(scenario.platform, factor), scenario, scenario.utilisation)
             for factor in (1 - ratio, 1 + ratio)
