@@ -6,6 +6,7 @@ gpuaas.E003  the folder of the clusters' credentials is missing or unreadable
 gpuaas.E004  the reconciler would run more often than it can finish
 gpuaas.E005  the installation's name cannot be a label value
 gpuaas.W001  the outside address is not https (with --deploy)
+gpuaas.W003  a node offers fewer devices than the inventory has (with --database default)
 gpuaas.W002  the broker forgets its messages or cannot be shared (with --deploy)
 """
 
@@ -52,6 +53,28 @@ def _overbooked_pools() -> Iterator[CheckMessage]:
                 hint="Bring the hardware back, or cancel bookings until it is enough.",
                 id="gpuaas.E001",
             )
+
+
+@checks.register(Tags.database)
+def nodes_offer_what_the_inventory_has(
+    databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """gpuaas.W003: bookings count on the smaller number; the rest of the hardware lies idle."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        missing = inventory.missing_devices()
+    except DatabaseError:
+        return []
+    return [
+        Warning(
+            f"{each.node}: {each.resource_name}: the inventory has {each.in_service} devices in"
+            f" service, the cluster reports {each.reported}.",
+            hint="Look at the node; if the device is gone for good, run sync_inventory.",
+            id="gpuaas.W003",
+        )
+        for each in missing
+    ]
 
 
 @checks.register(Tags.database)

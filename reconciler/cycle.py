@@ -20,7 +20,7 @@ from gpuaas.core import errors, locks
 from gpuaas.inventory.models import Cluster
 from reconciler import cluster as port
 from reconciler import connections, observe
-from reconciler.phases import opening, repair, start, stop, upkeep
+from reconciler.phases import hardware, opening, repair, start, stop, upkeep
 from reconciler.provision import Outcome, Waiting
 from reconciler.world import World
 from sessions import services as sessions
@@ -44,13 +44,14 @@ class Phase(Protocol):
 
 
 # Stop before start, so that back-to-back bookings hand over; repair before start, so that what
-# people already use comes first.
+# people already use comes first.  Hardware comes last: nobody waits for it in this pass.
 PHASES: Final[tuple[tuple[str, Phase], ...]] = (
     ("stop", stop),
     ("repair", repair),
     ("open", opening),
     ("start", start),
     ("upkeep", upkeep),
+    ("hardware", hardware),
 )
 
 

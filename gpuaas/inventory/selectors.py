@@ -73,6 +73,35 @@ def closures_of(pool: Pool, *, within: Period) -> QuerySet[Closure]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One type on one node of which the cluster reports fewer devices than are in service."""
+
+    node: str
+    resource_name: str
+    in_service: int
+    reported: int
+
+
+def missing_devices() -> list[Missing]:
+    """Return where clusters report less than the inventory has; unasked nodes are left out."""
+    in_service = (
+        Device.objects.filter(
+            state=DeviceState.IN_SERVICE,
+            node__is_schedulable=True,
+            node__reported_devices__isnull=False,
+        )
+        .order_by("node__name", "resource_name")
+        .values("node__name", "node__reported_devices", "resource_name")
+        .annotate(devices=Count("pk"))
+    )
+    return [
+        Missing(row["node__name"], row["resource_name"], row["devices"], reported)
+        for row in in_service
+        if (reported := row["node__reported_devices"].get(row["resource_name"], 0)) < row["devices"]
+    ]
+
+
 def resource_types(pool: Pool) -> list[ResourceType]:
     """Return the bookable types of ``pool``, the largest first."""
     per_node = (

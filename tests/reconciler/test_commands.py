@@ -80,7 +80,7 @@ def test_reconcile_reports_as_json(reachable: Cluster) -> None:
     [report] = json.loads(out)["clusters"]
     assert (report["cluster"], report["api_calls"], report["changes"]) == (
         "simcluster",
-        {"list": 10},
+        {"list": 11},
         [],
     )
     assert status == 0
@@ -89,7 +89,7 @@ def test_reconcile_reports_as_json(reachable: Cluster) -> None:
 def test_reconcile_reports_in_lines(reachable: Cluster) -> None:
     out, _ = run("reconcile", once=True)
 
-    assert out.splitlines() == ["cluster simcluster", "  api calls: list: 10", "  looks: 1"]
+    assert out.splitlines() == ["cluster simcluster", "  api calls: list: 11", "  looks: 1"]
 
 
 def test_collect_garbage_reports_as_json(reachable: Cluster) -> None:

@@ -65,6 +65,52 @@ class TestE001:
         assert checks.pools_have_what_is_booked(databases=None) == []
 
 
+@pytest.mark.django_db
+class TestW003:
+    """A node's devices against what its cluster reports."""
+
+    def found(self, *, databases: list[str] | None = None) -> list[str]:
+        messages = checks.nodes_offer_what_the_inventory_has(databases=databases or ["default"])
+        assert {message.id for message in messages} <= {"gpuaas.W003"}
+        return [message.msg for message in messages]
+
+    def test_a_node_nobody_asked_is_no_problem(self) -> None:
+        make.node()
+
+        assert self.found() == []
+
+    def test_a_device_that_fell_off_is_named(self) -> None:
+        node = make.node()
+        Node.objects.update(reported_devices={make.GPU: 1, make.SLICE: 3})
+
+        (said,) = self.found()
+
+        assert said.startswith(f"{node.name}: {make.SLICE}: the inventory has 4")
+        assert said.endswith("the cluster reports 3.")
+
+    def test_what_is_out_of_service_is_not_missed(self) -> None:
+        make.node()
+        Node.objects.update(reported_devices={make.SLICE: 4, "nvidia.com/other": 9})
+        Device.objects.filter(resource_name=make.GPU).update(state=DeviceState.FAILED)
+
+        assert self.found() == []
+
+    def test_it_asks_no_database_it_was_not_given(self) -> None:
+        make.node()
+        Node.objects.update(reported_devices={})
+
+        assert checks.nodes_offer_what_the_inventory_has(databases=None) == []
+
+
+def test_w003_is_silent_before_the_first_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_such_table() -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr("gpuaas.checks.inventory.missing_devices", no_such_table)
+
+    assert checks.nodes_offer_what_the_inventory_has(databases=["default"]) == []
+
+
 def test_e001_is_silent_before_the_first_migration(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_such_table() -> None:
         raise DatabaseError

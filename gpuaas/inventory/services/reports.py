@@ -1,6 +1,6 @@
 """What clusters show of their nodes, kept beside what the inventory says."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -39,16 +39,21 @@ def record_report(
 
 
 def record_reports(
-    *, cluster: Cluster, reports: Iterable[NodeReport], now: datetime
+    *,
+    cluster: Cluster,
+    reports: Iterable[NodeReport],
+    now: datetime,
+    unreadable: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Keep one look at all nodes of ``cluster``; return a line for each node that differs.
 
-    A node that the cluster does not show has no devices and is not ready.  Nodes that the
-    inventory does not know are left to the import.
+    A node that the cluster does not show has no devices and is not ready; one that is
+    ``unreadable`` keeps its last report.  Nodes that the inventory does not know are left to the
+    import.
     """
     by_name = {report.name: report for report in reports}
     lines, same = [], []
-    for node in Node.objects.filter(cluster=cluster):
+    for node in Node.objects.filter(cluster=cluster).exclude(name__in=unreadable):
         report = by_name.get(node.name, NodeReport(node.name, {}, is_ready=False))
         if report.devices == node.reported_devices and report.is_ready == node.is_ready:
             same.append(node.pk)
