@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from reservations.capacity import Booking, Demand, Window, minus, peak
+from reservations.capacity import Booking, Demand, Window, minus, peak, usage_over_time
 
 DeviceId: TypeAlias = int
 ReservationId: TypeAlias = int
@@ -58,6 +58,25 @@ class NodeState:
     def excess(self, resource_name: str, *, within: Window) -> Demand:
         """Return by how much the bookings exceed the node at some instant of ``within``."""
         return minus(self._peak(self.held, resource_name, within), self._all_of(resource_name))
+
+    def room(self, resource_name: str, demand: Demand, *, within: Window) -> list[Window]:
+        """Return the longest windows in ``within`` throughout which nothing stands in the way."""
+        has = self._all_of(resource_name)
+        everything = Demand(devices=has.devices + 1)
+        taken = [
+            *(_seen_from(resource_name, each) for each in self._in_service),
+            *(Booking(closure, everything) for closure in self.closed),
+        ]
+        found: list[Window] = []
+        since: datetime | None = None
+        for instant, in_use in usage_over_time(taken, within=within):
+            if not (in_use + demand).fits_in(has):
+                if since is not None and since < instant:
+                    found.append(Window(since, instant))
+                since = None
+            elif since is None:
+                since = instant
+        return found if since is None else [*found, Window(since, within.ends_at)]
 
     @property
     def _in_service(self) -> Iterable[Held]:
@@ -115,27 +134,31 @@ def place(
     return None
 
 
-def first_fit(
-    nodes: Sequence[NodeState],
-    *,
-    resource_name: str,
-    demand: Demand,
-    window: Window,
-    latest: datetime,
-) -> Window | None:
-    """Return the earliest window of the same length, from ``window`` on, that has a place.
+def stretch(state: NodeState, stretched: Held, *, until: datetime) -> Placement | None:
+    """Return how a booking of the node stays on it until later, or None where that does not fit.
 
-    Room appears only when a booking or a closure ends, so only those instants are tried; None when
-    there is no place that starts by ``latest``.
+    One that has started keeps its devices, and bookings that have not are moved out of its way; of
+    one that has not started the devices are exchanged like any other's.
     """
-    ends = {h.booking.window.ends_at for state in nodes for h in state.held}
-    ends |= {closure.ends_at for state in nodes for closure in state.closed}
-    starts = [window.starts_at, *sorted(e for e in ends if window.starts_at < e <= latest)]
-    for starts_at in starts:
-        candidate = Window(starts_at, starts_at + window.length)
-        if place(nodes, resource_name=resource_name, demand=demand, window=candidate) is not None:
-            return candidate
-    return None
+    others = replace(state, held=tuple(each for each in state.held if each != stretched))
+    booked, name = stretched.booking, stretched.resource_name
+    longer = Window(booked.window.starts_at, until)
+    if stretched.movable:
+        return place([others], resource_name=name, demand=booked.demand, window=longer)
+    added = Window(booked.window.ends_at, until)
+    in_service = set(stretched.devices) <= set(state.devices.get(name, ()))
+    if not in_service or not booked.demand.fits_in(others.free(name, within=added)):
+        return None
+    same_type = [each for each in others.held if each.resource_name == name]
+    in_the_way = any(
+        each.booking.window.overlaps(added) and not set(each.devices).isdisjoint(stretched.devices)
+        for each in same_type
+    )
+    if not in_the_way:
+        return Placement(state.node, stretched.devices, moved={})
+    kept = replace(stretched, booking=replace(booked, window=longer))
+    moves = _recolour(state.node, state.devices[name], [*same_type, kept], units=0, window=added)
+    return moves and replace(moves, devices=stretched.devices)
 
 
 def _seen_from(resource_name: str, held: Held) -> Booking:

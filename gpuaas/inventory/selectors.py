@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
@@ -25,7 +26,7 @@ class ResourceType:
     """One bookable type within a pool.
 
     ``devices`` counts the pool, ``devices_per_node`` the largest node: a booking lies on one node,
-    so that is the most that one booking can have.
+    so that is the most that one booking can have.  Memory and compute are the smallest device's.
     """
 
     resource_name: str
@@ -33,6 +34,7 @@ class ResourceType:
     memory_mib: int
     devices: int
     devices_per_node: int
+    compute_share: Decimal = Decimal(1)
 
     @property
     def is_whole_gpu(self) -> bool:
@@ -108,7 +110,12 @@ def resource_types(pool: Pool) -> list[ResourceType]:
         bookable_devices(pool)
         .order_by()
         .values("resource_name", "node_id")
-        .annotate(devices=Count("pk"), memory_mib=Min("memory_mib"), product=Max("product"))
+        .annotate(
+            devices=Count("pk"),
+            memory_mib=Min("memory_mib"),
+            compute_share=Min("compute_share"),
+            product=Max("product"),
+        )
     )
     types: dict[str, ResourceType] = {}
     for row in per_node:
@@ -119,6 +126,7 @@ def resource_types(pool: Pool) -> list[ResourceType]:
             memory_mib=min(row["memory_mib"], before.memory_mib) if before else row["memory_mib"],
             devices=row["devices"] + (before.devices if before else 0),
             devices_per_node=max(row["devices"], before.devices_per_node if before else 0),
+            compute_share=min(row["compute_share"], before.compute_share if before else 1),
         )
     return sorted(types.values(), key=lambda each: (-each.memory_mib, each.resource_name))
 

@@ -16,9 +16,9 @@ from gpuaas.notifications import services as notifications
 from reservations import lifecycle, placement, policy, selectors
 from reservations.capacity import Demand
 from reservations.models import Reservation, TeamLedger
-from reservations.services import holds, in_one_call
+from reservations.services import holds, in_one_call, offers
 from reservations.services.booking import Answer, Booking, Outcome, Terms, exclusion_as_busy
-from reservations.services.refusals import NotYourTeam, PoolFull, WishRefused
+from reservations.services.refusals import NotYourTeam, WishRefused
 from reservations.services.wishes import Wish
 
 ADMISSION_LOCK_WAIT: Final = timedelta(seconds=3)
@@ -95,7 +95,7 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
             return answer.reservation
         if answer.outcome == Outcome.FULL:
             # The search for another window takes longer than anything above, and needs no lock.
-            raise _pool_full(selectors.node_states(pool, now=now), wish, now)
+            raise offers.pool_full(pool=pool, wish=wish, now=now)
     raise locks.LockBusy("others of your team are booking right now: try again")
 
 
@@ -174,16 +174,3 @@ def _book(booking: Booking, place: placement.Placement) -> Reservation:
         data=booking.data,
     )
     return reservation
-
-
-def _pool_full(states: Sequence[placement.NodeState], wish: Wish, now: datetime) -> PoolFull:
-    frees = [state.free(wish.resource_name, within=wish.window) for state in states]
-    best = max(frees, key=lambda free: (free.devices, free.memory_mib), default=Demand())
-    nearest = placement.first_fit(
-        states,
-        resource_name=wish.resource_name,
-        demand=wish.demand,
-        window=wish.window,
-        latest=min(wish.window.starts_at + selectors.LOOK_AHEAD, now + policy.HORIZON),
-    )
-    return PoolFull(wish=wish, free=best, nearest=nearest)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gpuaas.core import errors
 from reservations import policy
+from reservations.answers import Alternative
 from reservations.capacity import Demand, Window
 from reservations.services.wishes import Wish
 
@@ -28,16 +29,27 @@ class PoolFull(errors.DomainError):
     """No node of the pool has enough left at some instant of the window.
 
     ``nearest`` is the first window of the same length, from the wanted start on, that has room at
-    the moment; None when there is none within 14 days.
+    the moment; None when there is none within 14 days.  ``free_windows`` are the first ones of at
+    least that length, ``alternatives`` do the work on other types or are less, now.
     """
 
     code = "pool_full"
 
-    def __init__(self, *, wish: Wish, free: Demand, nearest: Window | None) -> None:
+    def __init__(
+        self,
+        *,
+        wish: Wish,
+        free: Demand,
+        nearest: Window | None,
+        free_windows: Sequence[Window] = (),
+        alternatives: Sequence[Alternative] = (),
+    ) -> None:
         super().__init__(f"{_shortage(wish.demand, free)}; {_offer(nearest)}")
         self.wish = wish
         self.free = free
         self.nearest = nearest
+        self.free_windows = tuple(free_windows)
+        self.alternatives = tuple(alternatives)
 
 
 class StaleReservation(errors.DomainError):

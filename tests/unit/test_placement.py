@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reservations.answers import first_fit
 from reservations.capacity import QUANTITIES, Booking, Demand, Window
-from reservations.placement import Held, NodeState, Placement, first_fit, place
+from reservations.placement import Held, NodeState, Placement, place
 from tests import make
 from tests.make import GPU, SLICE
 

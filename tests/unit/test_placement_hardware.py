@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from reservations.answers import first_fit
 from reservations.capacity import Booking, Demand, Window
-from reservations.placement import Held, NodeState, first_fit, place
+from reservations.placement import Held, NodeState, place
 from tests import make
 from tests.make import SLICE
 
