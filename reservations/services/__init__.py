@@ -4,24 +4,28 @@ Public functions are keyword-only, take ``now`` from the caller, write the audit
 transaction that makes the change, and refuse with a `DomainError`.
 """
 
-from reservations.services.admission import admit, problems_with
+from reservations.services.admission import admit
 from reservations.services.moves import cancel, fail_missed, give_back, transition
 from reservations.services.refusals import NotYourTeam, PoolFull, StaleReservation, WishRefused
+from reservations.services.rules import Approval, Evaluation, authority_over, evaluate
 from reservations.services.telling import remind, tell
 from reservations.services.wishes import Wish, default_share, usual_demand
 
 __all__ = [
+    "Approval",
+    "Evaluation",
     "NotYourTeam",
     "PoolFull",
     "StaleReservation",
     "Wish",
     "WishRefused",
     "admit",
+    "authority_over",
     "cancel",
     "default_share",
+    "evaluate",
     "fail_missed",
     "give_back",
-    "problems_with",
     "remind",
     "tell",
     "transition",

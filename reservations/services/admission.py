@@ -10,14 +10,13 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
 from gpuaas.audit import services as audit
 from gpuaas.core import locks
-from gpuaas.inventory import selectors as inventory
-from gpuaas.inventory.models import Node, Pool
+from gpuaas.inventory.models import Pool
 from gpuaas.notifications import services as notifications
 from reservations import lifecycle, placement, policy, selectors
 from reservations.capacity import Demand
 from reservations.models import Reservation, TeamLedger
-from reservations.services import holds, in_one_call, offers
-from reservations.services.booking import Answer, Booking, Outcome, Terms, exclusion_as_busy
+from reservations.services import holds, in_one_call, offers, rules
+from reservations.services.booking import Answer, Booking, Outcome, exclusion_as_busy
 from reservations.services.refusals import NotYourTeam, WishRefused
 from reservations.services.wishes import Wish
 
@@ -26,39 +25,19 @@ ADMISSION_LOCK_WAIT: Final = timedelta(seconds=3)
 EVALUATIONS: Final = 5
 
 
-def problems_with(*, pool: Pool, wish: Wish, now: datetime) -> tuple[policy.Problem, ...]:
-    """Return every rule that speaks against ``wish``, however empty the pool is."""
-    problems = list(policy.problems_with(window=wish.window, units=wish.units, now=now))
-    types = {each.resource_name: each for each in inventory.resource_types(pool)}
-    found = types.get(wish.resource_name)
-    if found is None:
-        message = f"{pool} has no {wish.resource_name}: it has {', '.join(types) or 'no devices'}"
-        problems.append(policy.Problem("unknown_type", "resource_name", message))
-    elif wish.units > found.devices_per_node:
-        message = (
-            f"the largest node of {pool} has {found.devices_per_node} of {wish.resource_name}, "
-            f"you asked for {wish.units}: a booking lies on one node"
-        )
-        problems.append(policy.Problem("too_many_units", "units", message))
-    problems += policy.problems_with_demand(wish.demand)
-    if found is not None:
-        nodes = [_all_of(node) for node in inventory.node_capacities(pool).values()]
-        problems += policy.problems_with_size(wish.demand, nodes=nodes, where=str(pool))
-    return tuple(problems)
-
-
-def _all_of(node: Node) -> Demand:
-    return Demand(
-        cpu_millicores=node.cpu_millicores,
-        memory_mib=node.memory_mib,
-        storage_gib=node.storage_gib,
-    )
-
-
-def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: datetime) -> Reservation:
+def admit(
+    *,
+    pool: Pool,
+    team: Team,
+    requested_by: User,
+    wish: Wish,
+    now: datetime,
+    approval: rules.Approval | None = None,
+) -> Reservation:
     """Book ``wish`` in ``pool``, or refuse.
 
     1. Refuse what no lock can help: rules, types the pool has not, a team that is not theirs.
+       ``approval`` sets aside what its giver may set aside.
     2. In one call of the database: take the pool's capacity lock, so that admissions to one pool
        run one at a time; read what is booked, as it is *now*; find a place; insert the reservation,
        its device holds and what is told of it.
@@ -78,16 +57,16 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
         LockBusy: too many were booking at once.
     """
     locks.refuse_enclosing_transaction()
-    if not accounts.teams_bookable_by(requested_by, now=now).filter(pk=team.pk).exists():
-        raise NotYourTeam(f"you cannot book for {team}: ask its manager to make you a member")
+    _check_team(team, requested_by, approval, now)
     for _ in range(EVALUATIONS):
-        problems, terms = problems_with(pool=pool, wish=wish, now=now), Terms()
-        if problems:
+        asked = rules.evaluate(pool=pool, team=team, wish=wish, now=now, approval=approval)
+        if asked.problems:
             already = selectors.booked_as(wish.public_id, by=requested_by)
             if already is not None:
                 return already
-            raise WishRefused(problems)
-        booking = Booking(pool, team, requested_by, wish, terms, now)
+            raise WishRefused(asked.problems)
+        rules.ensure_ledger(team, version=asked.terms.ledger_version)
+        booking = Booking(pool, team, requested_by, wish, asked.terms, now)
         answer = in_one_call.admit(booking, wait_at_most=ADMISSION_LOCK_WAIT)
         if answer.outcome == Outcome.FRAGMENTED:
             answer = admit_by_moving_others(booking)
@@ -97,6 +76,17 @@ def admit(*, pool: Pool, team: Team, requested_by: User, wish: Wish, now: dateti
             # The search for another window takes longer than anything above, and needs no lock.
             raise offers.pool_full(pool=pool, wish=wish, now=now)
     raise locks.LockBusy("others of your team are booking right now: try again")
+
+
+def _check_team(
+    team: Team, requested_by: User, approval: rules.Approval | None, now: datetime
+) -> None:
+    """Refuse people who may not book for ``team``; a platform administrator may, to approve."""
+    if accounts.teams_bookable_by(requested_by, now=now).filter(pk=team.pk).exists():
+        return
+    authority = rules.authority_over(team, person=requested_by, now=now) if approval else None
+    if authority is not policy.Approver.PLATFORM_ADMIN:
+        raise NotYourTeam(f"you cannot book for {team}: ask its manager to make you a member")
 
 
 def admit_by_moving_others(booking: Booking) -> Answer:

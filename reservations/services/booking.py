@@ -11,6 +11,7 @@ from django.db import IntegrityError
 
 from gpuaas.accounts.models import Team, User
 from gpuaas.core import locks
+from gpuaas.core.money import Money
 from gpuaas.inventory.models import Pool
 from reservations.models import Reservation, default_currency
 from reservations.services.wishes import Wish
@@ -28,6 +29,7 @@ class Terms:
     currency: str = field(default_factory=default_currency)
     overridden: tuple[str, ...] = ()
     approved_by: User | None = None
+    reason: str = ""
     ledger_version: int | None = None
 
 
@@ -53,9 +55,11 @@ class Booking:
             "starts_at": self.wish.window.starts_at.isoformat(),
             "ends_at": self.wish.window.ends_at.isoformat(),
             "purpose": self.wish.purpose,
+            "cost": str(Money(self.terms.cost_minor, self.terms.currency)),
         }
         if self.terms.overridden:
             said["overridden"] = list(self.terms.overridden)
+            said["override_reason"] = self.terms.reason
         if self.terms.approved_by is not None:
             said["approved_by"] = self.terms.approved_by.username
         return said

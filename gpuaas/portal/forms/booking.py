@@ -13,7 +13,7 @@ from gpuaas.core.modes import AllocationMode
 from gpuaas.portal.cards.types import TypeCard
 from reservations import policy
 from reservations.capacity import Window
-from reservations.services import Wish
+from reservations.services import Approval, Wish
 
 if TYPE_CHECKING:
     from gpuaas.accounts.models import Team, User
@@ -70,6 +70,8 @@ class BookingForm(forms.Form):
     memory_gib = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
     storage_gib = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
     purpose = forms.CharField(required=False, max_length=120)
+    override = forms.CharField(required=False, max_length=400)
+    reason = forms.CharField(required=False, max_length=200)
 
     def __init__(
         self,
@@ -149,6 +151,13 @@ class BookingForm(forms.Form):
             storage_gib=data.get("storage_gib") or card.share_storage_gib,
             purpose=data.get("purpose", ""),
         )
+
+    def approval(self, person: "User") -> Approval | None:
+        """Return which rules ``person`` sets aside by sending this form, if any."""
+        codes = self.cleaned_data.get("override", "").split()
+        if not codes:
+            return None
+        return Approval(by=person, override=frozenset(codes), reason=self.cleaned_data["reason"])
 
     def add_problems(self, problems: Iterable[policy.Problem]) -> None:
         """Put what the domain has against it beside the fields."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
@@ -16,11 +17,15 @@ from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
 from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
+from gpuaas.portal.cards.override import Override, override_of
 from gpuaas.portal.cards.shortage import Shortage, shortage_of
 from gpuaas.portal.cards.types import PoolCard
 from gpuaas.portal.forms.booking import LATER, UNTIL, BookingForm
 from gpuaas.portal.views.home import pool_cards
-from reservations import selectors, services
+from reservations import policy, selectors, services
+
+if TYPE_CHECKING:
+    from gpuaas.inventory.models import Pool
 
 REFILL = "refill"
 
@@ -55,20 +60,27 @@ def _take(
     if already is not None:
         messages.info(request, "That form was sent before: this is the booking it made.")
         return redirect("portal:reservation", already.public_id)
-    shortage = None
+    shortage = override = None
     is_complete = form.is_valid()
     wish = form.wish()
     if wish is not None:
         pool = get_object_or_404(inventory.pools(), slug=form.chosen_card.pool_slug)
         if not is_complete:  # say all that is wrong at once
-            form.add_problems(services.problems_with(pool=pool, wish=wish, now=form.now))
+            form.add_problems(_problems(pool, wish, form))
             return _page(request, form, pools)
         try:
             reservation = services.admit(
-                pool=pool, team=form.chosen_team, requested_by=user, wish=wish, now=form.now
+                pool=pool,
+                team=form.chosen_team,
+                requested_by=user,
+                wish=wish,
+                now=form.now,
+                approval=form.approval(user),
             )
         except services.WishRefused as refused:
             form.add_problems(refused.problems)
+            authority = services.authority_over(form.chosen_team, person=user, now=form.now)
+            override = override_of(refused.problems, authority=authority)
         except services.PoolFull as full:
             shortage = shortage_of(full)
             form.add_error(None, shortage.headline)
@@ -77,7 +89,14 @@ def _take(
         else:
             messages.success(request, f"Booked for {reservation.team}.")
             return redirect("portal:reservation", reservation.public_id)
-    return _page(request, form, pools, shortage=shortage)
+    return _page(request, form, pools, shortage=shortage, override=override)
+
+
+def _problems(pool: "Pool", wish: services.Wish, form: BookingForm) -> Sequence[policy.Problem]:
+    """Return what the rules say about a form that is wrong anyway."""
+    if "team" not in form.cleaned_data:
+        return ()
+    return services.evaluate(pool=pool, team=form.chosen_team, wish=wish, now=form.now).problems
 
 
 def _page(
@@ -86,8 +105,9 @@ def _page(
     pools: Sequence[PoolCard],
     *,
     shortage: Shortage | None = None,
+    override: Override | None = None,
 ) -> HttpResponse:
-    context = {"form": form, "pools": pools, "shortage": shortage}
+    context = {"form": form, "pools": pools, "shortage": shortage, "override": override}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "portal/book.html", context, status=status)
 

@@ -1,14 +1,22 @@
-"""What may be booked at all: rules that give every reason against at once.  Pure.
+"""What may be booked at all, whatever a pool or a team says: the product's own bounds.
 
 Each problem names the rule, the number and the nearest yes.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from reservations.capacity import Demand, Window
+from reservations.policy.problems import (
+    Problem,
+    full_minute_from,
+    in_minutes,
+    later,
+    say,
+    say_from,
+    say_length,
+)
 
 SHORTEST: Final = timedelta(minutes=15)
 # Also bounds the start range that the capacity sweep has to read.
@@ -24,15 +32,6 @@ UNIT_OF: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One reason against: a stable code, the field it is about, and a sentence for people."""
-
-    code: str
-    field: str
-    message: str
-
-
 def problems_with(*, window: Window, units: int, now: datetime) -> tuple[Problem, ...]:
     """Return every reason against booking ``units`` for ``window``; empty means none."""
     return (*_window_problems(window, now), *_unit_problems(units))
@@ -45,7 +44,7 @@ def _window_problems(window: Window, now: datetime) -> list[Problem]:
             Problem(
                 "window_ends_before_it_starts",
                 "ends_at",
-                f"it must end after it starts: choose an end after {_say(window.starts_at)}",
+                f"it must end after it starts: choose an end after {say(window.starts_at)}",
             )
         )
     elif window.length < SHORTEST:
@@ -53,8 +52,14 @@ def _window_problems(window: Window, now: datetime) -> list[Problem]:
             Problem(
                 "window_too_short",
                 "ends_at",
-                f"the shortest booking is 15 minutes, yours is {_length(window.length)}: "
-                f"end it at {_say_from(_later(window.starts_at, SHORTEST))} or later",
+                f"the shortest booking is 15 minutes, yours is {say_length(window.length)}: "
+                f"end it at {say_from(later(window.starts_at, SHORTEST))} or later",
+                limit=in_minutes(SHORTEST),
+                asked=in_minutes(window.length),
+                unit="minutes",
+                nearest=Window(
+                    window.starts_at, full_minute_from(later(window.starts_at, SHORTEST))
+                ),
             )
         )
     elif window.length > LONGEST:
@@ -62,8 +67,12 @@ def _window_problems(window: Window, now: datetime) -> list[Problem]:
             Problem(
                 "window_too_long",
                 "ends_at",
-                f"the longest booking is 14 days, yours is {_length(window.length)}: "
-                f"end it by {_say(window.starts_at + LONGEST)}",
+                f"the longest booking is 14 days, yours is {say_length(window.length)}: "
+                f"end it by {say(window.starts_at + LONGEST)}",
+                limit=in_minutes(LONGEST),
+                asked=in_minutes(window.length),
+                unit="minutes",
+                nearest=Window(window.starts_at, window.starts_at + LONGEST),
             )
         )
     if window.starts_at < now:
@@ -71,7 +80,7 @@ def _window_problems(window: Window, now: datetime) -> list[Problem]:
             Problem(
                 "window_in_the_past",
                 "starts_at",
-                f"only the future can be booked: the earliest start is {_say_from(now)}",
+                f"only the future can be booked: the earliest start is {say_from(now)}",
             )
         )
     elif window.starts_at > now + HORIZON:
@@ -79,7 +88,7 @@ def _window_problems(window: Window, now: datetime) -> list[Problem]:
             Problem(
                 "beyond_the_horizon",
                 "starts_at",
-                f"bookings open 90 days ahead: start by {_say(now + HORIZON)}",
+                f"bookings open 90 days ahead: start by {say(now + HORIZON)}",
             )
         )
     return found
@@ -88,7 +97,11 @@ def _window_problems(window: Window, now: datetime) -> list[Problem]:
 def _unit_problems(units: int) -> list[Problem]:
     if units >= 1:
         return []
-    return [Problem("too_few_units", "units", f"book at least 1 unit, not {units}")]
+    return [
+        Problem(
+            "too_few_units", "units", f"book at least 1 unit, not {units}", 1, units, "units", 1
+        )
+    ]
 
 
 def problems_with_demand(demand: Demand) -> tuple[Problem, ...]:
@@ -120,25 +133,3 @@ def problems_with_size(
         if getattr(demand, quantity)
         > (most := max((getattr(node, quantity) for node in nodes), default=0))
     )
-
-
-def _later(instant: datetime, by: timedelta) -> datetime:
-    """Add without falling off the end of the calendar."""
-    return instant + min(by, datetime.max.replace(tzinfo=UTC) - instant)
-
-
-def _say(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _say_from(instant: datetime) -> str:
-    """Name a full minute that is not before ``instant``: what is offered must be accepted."""
-    return _say(_later(instant, timedelta(seconds=59, microseconds=999_999)))
-
-
-def _length(length: timedelta) -> str:
-    minutes = int(length.total_seconds()) // 60
-    days, minutes = divmod(minutes, 24 * 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
-    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 min"

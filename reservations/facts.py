@@ -1,0 +1,190 @@
+"""What the rules need to know: one query for the rules themselves, more only where a limit asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from fractions import Fraction
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import JSONObject
+
+from gpuaas.accounts.models import Team
+from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory.models import Pool
+from reservations import lifecycle, policy
+from reservations.capacity import Window
+from reservations.models import (
+    PoolRules,
+    Reservation,
+    TeamLedger,
+    TeamRules,
+    UnitPrice,
+    default_currency,
+)
+
+_OF_POOL: Final = (
+    "time_zone",
+    "shortest_minutes",
+    "longest_minutes",
+    "horizon_days",
+    "lead_time_minutes",
+    "concurrent_units",
+    "gpu_hours_per_week",
+    "cool_down_minutes",
+    "quiet_from",
+    "quiet_until",
+    "approval_above_units",
+    "approval_above_minutes",
+    "approval_above_cost_minor",
+    "managers_may_approve",
+)
+_OF_TEAM: Final = (
+    "budget_minor",
+    "longest_minutes",
+    "horizon_days",
+    "gpu_hours_per_week",
+    "concurrent_units",
+    "approval_above_units",
+    "approval_above_minutes",
+    "approval_above_cost_minor",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The rules over bookings of one type by one team in one pool, as they are now.
+
+    ``price_minor`` is of a unit-hour; ``ledger_version`` is 0 where the team has no ledger yet.
+    """
+
+    rules: policy.Rules
+    price_minor: int
+    currency: str
+    ledger_version: int
+
+
+def standing_rules(*, pool: Pool, team: Team, resource_name: str, at: datetime) -> Standing:
+    """Return the rules, and the price at ``at``, in one query."""
+    prices = UnitPrice.objects.filter(
+        pool=pool, resource_name=resource_name, valid_from__lte=at
+    ).order_by("-valid_from", "-pk")
+    price_of = JSONObject(minor="minor_units_per_unit_hour", currency="currency")
+    team_rules = TeamRules.objects.filter(team=OuterRef("pk"))
+    row = (
+        Team.objects.filter(pk=team.pk)
+        .annotate(
+            of_pool=Subquery(
+                PoolRules.objects.filter(pool=pool).values(
+                    json=JSONObject(**{name: F(name) for name in _OF_POOL})
+                )[:1]
+            ),
+            of_team=Subquery(
+                team_rules.values(json=JSONObject(**{name: F(name) for name in _OF_TEAM}))[:1]
+            ),
+            pools=ArraySubquery(
+                team_rules.filter(pools__isnull=False).order_by().values("pools__name")
+            ),
+            price=Subquery(prices.values(json=price_of)[:1]),
+            version=Subquery(TeamLedger.objects.filter(team=OuterRef("pk")).values("version")[:1]),
+        )
+        .values("of_pool", "of_team", "pools", "price", "version")
+        .get()
+    )
+    price = row["price"] or {"minor": 0, "currency": default_currency()}
+    return Standing(
+        rules=_rules(row["of_pool"] or {}, row["of_team"] or {}, row["pools"], pool, team),
+        price_minor=price["minor"],
+        currency=price["currency"],
+        ledger_version=row["version"] or 0,
+    )
+
+
+def share_of(*, pool: Pool, resource_name: str) -> Fraction:
+    """Return which part of a physical GPU one unit is: the largest, where devices differ."""
+    devices = inventory.bookable_devices(pool).filter(resource_name=resource_name)
+    shares = devices.order_by().values_list("compute_share", flat=True).distinct()
+    return max((Fraction(share) for share in shares), default=Fraction(1))
+
+
+def usage_of(*, team: Team, pool: Pool, since: datetime, with_shares: bool) -> policy.Usage:
+    """Return what ``team`` holds, or held, from ``since`` on, wherever it is.
+
+    What ended early counts until then, with its part of the cost.  What never began counts for
+    nothing, and neither does what failed: that is the platform's fault.
+    """
+    rows = (
+        Reservation.objects.filter(team=team)
+        .ending_after(since)
+        .exclude(state=lifecycle.State.FAILED.value)
+        .filter(Q(released_at=None) | Q(released_at__gt=F("starts_at")))
+        .order_by("starts_at", "pk")
+        .values_list(
+            "pool_id", "resource_name", "units", "starts_at", "ends_at", "released_at", "cost_minor"
+        )
+    )
+    shares: dict[tuple[int, str], Fraction] = {}
+    usage = []
+    for pool_id, resource_name, units, starts_at, ends_at, released_at, cost_minor in rows:
+        kind = (pool_id, resource_name)
+        if with_shares and kind not in shares:
+            shares[kind] = share_of(pool=Pool(pk=pool_id), resource_name=resource_name)
+        booked, held = Window(starts_at, ends_at), Window(starts_at, released_at or ends_at)
+        usage.append(
+            policy.Booked(
+                window=held,
+                units=units,
+                is_here=pool_id == pool.pk,
+                share=shares.get(kind, Fraction(1)),
+                cost_minor=policy.held_cost(cost_minor, booked=booked, held=held),
+            )
+        )
+    return tuple(usage)
+
+
+def _rules(
+    of_pool: Mapping[str, Any],
+    of_team: Mapping[str, Any],
+    allowed: list[str],
+    pool: Pool,
+    team: Team,
+) -> policy.Rules:
+    quiet = None
+    if of_pool.get("quiet_from") is not None:
+        quiet = policy.QuietHours(
+            time.fromisoformat(of_pool["quiet_from"]), time.fromisoformat(of_pool["quiet_until"])
+        )
+    zone = of_pool.get("time_zone", "UTC")
+    return policy.Rules(
+        pool=_limits(policy.Source.POOL, str(pool), of_pool, quiet),
+        team=_limits(policy.Source.TEAM, str(team), of_team, None),
+        zone=UTC if zone == "UTC" else ZoneInfo(zone),
+        allowed_pools=frozenset(allowed),
+        managers_may_approve=of_pool.get("managers_may_approve", False),
+    )
+
+
+def _limits(
+    source: policy.Source, name: str, row: Mapping[str, Any], quiet: policy.QuietHours | None
+) -> policy.Limits:
+    def length(field: str, **of: int) -> timedelta | None:
+        return None if row.get(field) is None else row[field] * timedelta(**of)
+
+    return policy.Limits(
+        source=source,
+        name=name,
+        shortest=length("shortest_minutes", minutes=1),
+        longest=length("longest_minutes", minutes=1),
+        horizon=length("horizon_days", days=1),
+        lead_time=length("lead_time_minutes", minutes=1),
+        cool_down=length("cool_down_minutes", minutes=1),
+        quiet=quiet,
+        concurrent_units=row.get("concurrent_units"),
+        gpu_hours_per_week=row.get("gpu_hours_per_week"),
+        budget_minor=row.get("budget_minor"),
+        approval_above_units=row.get("approval_above_units"),
+        approval_above=length("approval_above_minutes", minutes=1),
+        approval_above_cost_minor=row.get("approval_above_cost_minor"),
+    )

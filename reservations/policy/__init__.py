@@ -1,0 +1,56 @@
+"""What may be booked: rules that give every reason against at once.  Pure.
+
+Three sources, each for itself: the product's own bounds, a pool's rules, a team's limits.
+docs/design/policies.md lists them all.
+"""
+
+from reservations.policy.against import problems_against, usage_from
+from reservations.policy.amounts import hours_in
+from reservations.policy.costs import spent_in
+from reservations.policy.limits import (
+    Ask,
+    Booked,
+    Limits,
+    QuietHours,
+    Rules,
+    Source,
+    Usage,
+    held_cost,
+)
+from reservations.policy.problems import Approver, Problem, standing
+from reservations.policy.product import (
+    HORIZON,
+    LEAST,
+    LONGEST,
+    SHORTEST,
+    UNIT_OF,
+    problems_with,
+    problems_with_demand,
+    problems_with_size,
+)
+
+__all__ = [
+    "HORIZON",
+    "LEAST",
+    "LONGEST",
+    "SHORTEST",
+    "UNIT_OF",
+    "Approver",
+    "Ask",
+    "Booked",
+    "Limits",
+    "Problem",
+    "QuietHours",
+    "Rules",
+    "Source",
+    "Usage",
+    "held_cost",
+    "hours_in",
+    "problems_against",
+    "problems_with",
+    "problems_with_demand",
+    "problems_with_size",
+    "spent_in",
+    "standing",
+    "usage_from",
+]

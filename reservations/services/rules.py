@@ -1,0 +1,149 @@
+"""What speaks against a wish, what it costs, and who may book it in spite of that."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from gpuaas.accounts import permissions
+from gpuaas.accounts.models import Team, User
+from gpuaas.core.money import Money
+from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory.models import Node, Pool
+from reservations import facts, policy
+from reservations.capacity import Demand
+from reservations.models import TeamLedger
+from reservations.services.booking import Terms
+from reservations.services.wishes import Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Rules that somebody wants set aside: who, the codes of their problems, and why."""
+
+    by: User
+    override: frozenset[str]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What the rules say about a wish: the ``problems`` that stand, and the ``terms`` without them.
+
+    The terms have the price of the whole window, and what was set aside.
+    """
+
+    problems: tuple[policy.Problem, ...]
+    terms: Terms
+
+    @property
+    def cost(self) -> Money:
+        return Money(self.terms.cost_minor, self.terms.currency)
+
+
+def evaluate(
+    *, pool: Pool, team: Team, wish: Wish, now: datetime, approval: Approval | None = None
+) -> Evaluation:
+    """Hold ``wish`` against the product's bounds, the hardware, and the rules of pool and team.
+
+    One query reads the rules; what the team has booked is read only when a limit depends on it.
+    """
+    of = facts.standing_rules(
+        pool=pool, team=team, resource_name=wish.resource_name, at=wish.window.starts_at
+    )
+    ask = policy.Ask(
+        window=wish.window,
+        units=wish.units,
+        now=now,
+        share=(
+            facts.share_of(pool=pool, resource_name=wish.resource_name)
+            if of.rules.look_at_shares
+            else Fraction(1)
+        ),
+        price_minor=of.price_minor,
+        currency=of.currency,
+    )
+    usage: policy.Usage = ()
+    if of.rules.look_at_usage and ask.is_measurable:
+        usage = facts.usage_of(
+            team=team,
+            pool=pool,
+            since=policy.usage_from(of.rules, wish.window),
+            with_shares=of.rules.look_at_shares,
+        )
+    found = (
+        *_problems_with_wish(pool, wish, now),
+        *policy.problems_against(ask, rules=of.rules, usage=usage, pool=str(pool)),
+    )
+    problems, overridden = _set_aside(found, team=team, approval=approval, now=now)
+    approved = approval if overridden else None
+    terms = Terms(
+        cost_minor=ask.cost_minor,
+        currency=of.currency,
+        overridden=overridden,
+        approved_by=approved.by if approved else None,
+        reason=approved.reason.strip() if approved else "",
+        ledger_version=of.ledger_version if of.rules.look_at_usage else None,
+    )
+    return Evaluation(problems, terms)
+
+
+def authority_over(team: Team, *, person: User, now: datetime) -> policy.Approver | None:
+    """Return what ``person`` may set aside for ``team``; None: nothing."""
+    if person.is_active and person.is_platform_admin:
+        return policy.Approver.PLATFORM_ADMIN
+    if permissions.may_manage_team(user=person, team=team, now=now):
+        return policy.Approver.MANAGER
+    return None
+
+
+def ensure_ledger(team: Team, *, version: int | None) -> None:
+    """Make the row that limits are guarded by, once in the life of a team that has limits."""
+    if version == 0:
+        TeamLedger.objects.get_or_create(team=team)
+
+
+def _problems_with_wish(pool: Pool, wish: Wish, now: datetime) -> tuple[policy.Problem, ...]:
+    """Return what speaks against ``wish`` whoever asks, however empty the pool is."""
+    problems = list(policy.problems_with(window=wish.window, units=wish.units, now=now))
+    types = {each.resource_name: each for each in inventory.resource_types(pool)}
+    found = types.get(wish.resource_name)
+    if found is None:
+        message = f"{pool} has no {wish.resource_name}: it has {', '.join(types) or 'no devices'}"
+        problems.append(policy.Problem("unknown_type", "resource_name", message))
+    elif wish.units > found.devices_per_node:
+        message = (
+            f"the largest node of {pool} has {found.devices_per_node} of {wish.resource_name}, "
+            f"you asked for {wish.units}: a booking lies on one node"
+        )
+        problems.append(policy.Problem("too_many_units", "units", message))
+    problems += policy.problems_with_demand(wish.demand)
+    if found is not None:
+        nodes = [_all_of(node) for node in inventory.node_capacities(pool).values()]
+        problems += policy.problems_with_size(wish.demand, nodes=nodes, where=str(pool))
+    return tuple(problems)
+
+
+def _all_of(node: Node) -> Demand:
+    return Demand(
+        cpu_millicores=node.cpu_millicores,
+        memory_mib=node.memory_mib,
+        storage_gib=node.storage_gib,
+    )
+
+
+def _set_aside(
+    problems: tuple[policy.Problem, ...], *, team: Team, approval: Approval | None, now: datetime
+) -> tuple[tuple[policy.Problem, ...], tuple[str, ...]]:
+    """Return the problems that stand, and the codes that ``approval`` sets aside.
+
+    A code counts as set aside only when no problem of that code is left.
+    """
+    if approval is None or not approval.override:
+        return problems, ()
+    if not approval.reason.strip():
+        message = "say why the rules are set aside: the history of the booking keeps it"
+        return (*problems, policy.Problem("reason_missing", "reason", message)), ()
+    authority = authority_over(team, person=approval.by, now=now)
+    left = policy.standing(problems, override=approval.override, authority=authority)
+    gone = {problem.code for problem in problems} - {problem.code for problem in left}
+    return left, tuple(sorted(gone))
