@@ -8,6 +8,8 @@ from typing import Protocol
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
+from gpuaas.inventory import files
+from gpuaas.inventory.labels import DeviceFacts, NodeFacts
 from gpuaas.inventory.models import Closure, Cluster, Device, DeviceState, Node, Pool
 
 
@@ -63,6 +65,40 @@ def bookable_devices(pool: Pool) -> QuerySet[Device]:
     ).select_related("node")
 
 
+def as_file(cluster: Cluster) -> str:
+    """Return the inventory of ``cluster`` as a YAML file that imports without a difference.
+
+    States are not in it: they are an administrator's word, not a fact of the hardware.
+    """
+    nodes = Node.objects.filter(cluster=cluster).select_related("pool").prefetch_related("devices")
+    return files.write(files.InventoryFile(cluster.name, tuple(_facts_of(node) for node in nodes)))
+
+
+def _facts_of(node: Node) -> NodeFacts:
+    return NodeFacts(
+        name=node.name,
+        cpu_millicores=node.cpu_millicores,
+        memory_mib=node.memory_mib,
+        storage_gib=node.storage_gib,
+        is_schedulable=node.is_schedulable or node.is_withdrawn,
+        pool=node.pool.slug if node.pool else None,
+        devices=tuple(
+            DeviceFacts(
+                resource_name=device.resource_name,
+                ordinal=device.ordinal,
+                product=device.product,
+                memory_mib=device.memory_mib,
+                replicas=device.replicas,
+                compute_share=device.compute_share,
+                gpu_index=device.gpu_index,
+                uuid=device.uuid,
+            )
+            for device in node.devices.all()
+            if not device.retired_by_import
+        ),
+    )
+
+
 def closures_of(pool: Pool, *, within: Period) -> QuerySet[Closure]:
     """Return what closes ``pool``, or one of its nodes, at some instant of ``within``.
 
@@ -100,7 +136,8 @@ def missing_devices() -> list[Missing]:
     return [
         Missing(row["node__name"], row["resource_name"], row["devices"], reported)
         for row in in_service
-        if (reported := row["node__reported_devices"].get(row["resource_name"], 0)) < row["devices"]
+        if (reported := (row["node__reported_devices"] or {}).get(row["resource_name"], 0))
+        < row["devices"]
     ]
 
 

@@ -1,5 +1,7 @@
 """What a pass learns of the nodes: devices and health, at the cost of one listing."""
 
+from functools import partial
+
 import pytest
 
 from gpuaas.inventory.models import Node
@@ -11,6 +13,11 @@ from tests.reconciler.conftest import Installation
 
 def node() -> Node:
     return Node.objects.get()
+
+
+def becomes(installation: Installation, *, is_ready: bool) -> bool:
+    installation.reconcile()
+    return node().is_ready is is_ready
 
 
 def test_a_pass_keeps_what_the_nodes_offer(installation: Installation) -> None:
@@ -27,7 +34,7 @@ def test_a_node_without_power_is_not_ready_until_it_is_back(
 ) -> None:
     for is_on in (False, True):
         simulator.power("gpu-node-1", is_on=is_on)
-        eventually(lambda on=is_on: installation.reconcile() and node().is_ready is on)
+        eventually(partial(becomes, installation, is_ready=is_on))
 
 
 def test_a_node_that_is_gone_offers_nothing(installation: Installation) -> None:

@@ -11,6 +11,7 @@ from gpuaas.inventory.services.importing import (
     ImportReport,
     ensure_cluster,
     ensure_default_pool,
+    import_file,
     import_nodes,
 )
 from gpuaas.inventory.services.refusals import (
@@ -36,6 +37,7 @@ __all__ = [
     "cancel_closure",
     "ensure_cluster",
     "ensure_default_pool",
+    "import_file",
     "import_nodes",
     "plan_closure",
     "record_report",

@@ -10,6 +10,7 @@ from django.utils.text import slugify
 
 from gpuaas.accounts.models import User
 from gpuaas.audit import services as audit
+from gpuaas.inventory import files
 from gpuaas.inventory.labels import DeviceFacts, NodeFacts
 from gpuaas.inventory.models import Cluster, Device, DeviceState, Node, Pool
 from gpuaas.inventory.services import guards
@@ -93,6 +94,25 @@ def import_nodes(
                 changes=changes,
             )
     return ImportReport(tuple(changes))
+
+
+def import_file(
+    *, content: bytes, actor: User | None, now: datetime, dry_run: bool = False
+) -> ImportReport:
+    """Make the inventory of the cluster that a YAML file names what the file says.
+
+    Raises:
+        FileRefused: the file is wrong, or names a cluster that is not there.
+        PlatformAdminsOnly, ImportRefused: as for `import_nodes`.
+    """
+    guards.check_actor(actor)
+    file = files.read(content)
+    cluster = Cluster.objects.filter(name=file.cluster).first()
+    if cluster is None:
+        known = ", ".join(Cluster.objects.values_list("name", flat=True)) or "none"
+        message = f"there is no cluster {file.cluster!r}; known are: {known}"
+        raise files.FileRefused([files.FileProblem("cluster", 1, message)])
+    return import_nodes(cluster=cluster, nodes=file.nodes, actor=actor, now=now, dry_run=dry_run)
 
 
 def _import_node(
