@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from reconciler import cycle, garbage
+from reservations import services as reservations
 
 
 @shared_task(name="reconciler.reconcile")
@@ -16,3 +17,9 @@ def reconcile() -> None:
 def collect_garbage() -> None:
     """One collection on every cluster."""
     garbage.collect_on_each_cluster(clock=timezone.now)
+
+
+@shared_task(name="reconciler.heal")
+def heal() -> None:
+    """Move or flag the bookings whose hardware went away; it needs no cluster to answer."""
+    reservations.heal_all(now=timezone.now())

@@ -13,7 +13,7 @@ from django.db.models import F, Func, Q
 from gpuaas.accounts.models import Team, User
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory.models import Device, Node, Pool
-from reservations import capacity, lifecycle, policy
+from reservations import capacity, lifecycle, policy, trouble
 
 LIVE = tuple(sorted(state.value for state in lifecycle.HOLDS_CAPACITY))
 
@@ -158,6 +158,38 @@ class DeviceHold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device} for {self.reservation}"
+
+
+class BookingFlag(models.Model):
+    """A live booking in trouble that could not be moved, from ``since`` until ``resolved_at``.
+
+    ``detail`` says what the matter is, to the people whose booking it is.
+    """
+
+    reservation = models.ForeignKey(Reservation, on_delete=models.PROTECT, related_name="flags")
+    cause = models.CharField(
+        max_length=30, choices=[(cause.value, cause.name.capitalize()) for cause in trouble.Cause]
+    )
+    detail = models.CharField(max_length=300)
+    since = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-since", "-pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("reservation",),
+                condition=Q(resolved_at=None),
+                name="booking_flagged_once_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(cause__in=[cause.value for cause in trouble.Cause]),
+                name="booking_flag_cause_known",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reservation}: {self.detail}"
 
 
 class PoolRules(models.Model):

@@ -7,16 +7,17 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.inventory import selectors as inventory
-from gpuaas.inventory.models import Cluster, Node, Pool
+from gpuaas.inventory.models import Closure, Cluster, DeviceState, Node, Pool
 from gpuaas.inventory.selectors import ResourceType
 from reservations import capacity, lifecycle, placement, policy
 from reservations.capacity import Booking, Demand, Window
-from reservations.models import DeviceHold, Reservation
+from reservations.models import BookingFlag, DeviceHold, Reservation
+from reservations.trouble import Cause
 
 LOOK_AHEAD: Final = timedelta(days=14)
 
@@ -50,9 +51,28 @@ def booked_as(public_id: UUID, *, by: User) -> Reservation | None:
 
 
 def due_to_start(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
-    """Return the approved reservations whose window is open, the earliest first."""
-    return _live(cluster).filter(
+    """Return the approved reservations whose window is open, the earliest first.
+
+    Not those whose hardware cannot carry them right now: they wait until healing has moved them,
+    or it is back.
+    """
+    due = _live(cluster).filter(
         state=lifecycle.State.APPROVED.value, starts_at__lte=now, ends_at__gt=now
+    )
+    broken = DeviceHold.objects.filter(
+        reservation=OuterRef("pk"),
+        device__state__in=[DeviceState.FAILED.value, DeviceState.RETIRED.value],
+    )
+    closed = (
+        Closure.objects.standing()
+        .filter(Q(pool=OuterRef("node__pool")) | Q(node=OuterRef("node")))
+        .filter(starts_at__lte=now, ends_at__gt=now)
+    )
+    short = BookingFlag.objects.filter(
+        reservation=OuterRef("pk"), cause=Cause.SHORT.value, resolved_at=None
+    )
+    return due.filter(node__is_schedulable=True, node__is_ready=True).exclude(
+        Exists(broken) | Exists(closed) | Exists(short)
     )
 
 
@@ -113,19 +133,27 @@ def _held_by_node(pool: Pool, *, now: datetime) -> defaultdict[int, list[placeme
         devices[reservation_id].append(device_id)
     held: defaultdict[int, list[placement.Held]] = defaultdict(list)
     for each in live:
-        held[each.node_id].append(
-            placement.Held(
-                reservation=each.pk,
-                booking=Booking(
-                    each.window,
-                    Demand(each.units, each.cpu_millicores, each.memory_mib, each.storage_gib),
-                ),
-                resource_name=each.resource_name,
-                devices=tuple(devices[each.pk]),
-                movable=each.state == lifecycle.State.APPROVED.value and each.starts_at > now,
-            )
-        )
+        held[each.node_id].append(held_by(each, devices[each.pk], now=now))
     return held
+
+
+def held_by(reservation: Reservation, devices: Iterable[int], *, now: datetime) -> placement.Held:
+    """Return the booking as placement sees it; it can exchange devices until it starts."""
+    return placement.Held(
+        reservation=reservation.pk,
+        booking=Booking(
+            reservation.window,
+            Demand(
+                reservation.units,
+                reservation.cpu_millicores,
+                reservation.memory_mib,
+                reservation.storage_gib,
+            ),
+        ),
+        resource_name=reservation.resource_name,
+        devices=tuple(devices),
+        movable=reservation.state == lifecycle.State.APPROVED.value and reservation.starts_at > now,
+    )
 
 
 @dataclass(frozen=True, slots=True)

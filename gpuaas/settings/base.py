@@ -315,6 +315,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": DELIVER_INTERVAL_SECONDS,
         "options": {"expires": DELIVER_INTERVAL_SECONDS},
     },
+    "heal": {
+        "task": "reconciler.heal",
+        "schedule": RECONCILE_INTERVAL_SECONDS,
+        "options": {"expires": RECONCILE_INTERVAL_SECONDS},
+    },
 }
 
 # --- logging: constant messages, data in `extra`, one JSON object a line ------------------------

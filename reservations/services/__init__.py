@@ -5,6 +5,7 @@ transaction that makes the change, and refuse with a `DomainError`.
 """
 
 from reservations.services.admission import admit
+from reservations.services.healing import Healing, heal, heal_all
 from reservations.services.moves import cancel, fail_missed, give_back, transition
 from reservations.services.refusals import NotYourTeam, PoolFull, StaleReservation, WishRefused
 from reservations.services.rules import Approval, Evaluation, authority_over, evaluate
@@ -14,6 +15,7 @@ from reservations.services.wishes import Wish, default_share, usual_demand
 __all__ = [
     "Approval",
     "Evaluation",
+    "Healing",
     "NotYourTeam",
     "PoolFull",
     "StaleReservation",
@@ -26,6 +28,8 @@ __all__ = [
     "evaluate",
     "fail_missed",
     "give_back",
+    "heal",
+    "heal_all",
     "remind",
     "tell",
     "transition",

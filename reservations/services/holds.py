@@ -35,6 +35,22 @@ def exchange(moved: Mapping[int, Sequence[int]], *, at: datetime) -> None:
         )
 
 
+def move(
+    reservation: Reservation,
+    devices: Iterable[int],
+    *,
+    others: Mapping[int, Sequence[int]],
+    at: datetime,
+) -> None:
+    """Hold ``devices`` instead, for what is left of the window; ``others`` exchange theirs."""
+    DeviceHold.objects.filter(reservation=reservation).delete()
+    exchange(others, at=at)
+    during = TimestamptzRange(max(reservation.starts_at, at), reservation.ends_at, "[)")
+    DeviceHold.objects.bulk_create(
+        [DeviceHold(reservation=reservation, device_id=pk, during=during) for pk in devices]
+    )
+
+
 def release(reservation: Reservation, now: datetime) -> None:
     """Give the devices back from ``now`` on."""
     holds = DeviceHold.objects.filter(reservation=reservation)

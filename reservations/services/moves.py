@@ -7,7 +7,7 @@ from django.db import transaction
 from gpuaas.accounts.models import User
 from gpuaas.audit import services as audit
 from reservations import lifecycle
-from reservations.models import Reservation
+from reservations.models import BookingFlag, Reservation
 from reservations.services import holds, telling
 from reservations.services.refusals import StaleReservation
 
@@ -36,10 +36,12 @@ def give_back(*, reservation: Reservation, actor: User, now: datetime) -> None:
 
 def fail_missed(*, reservation: Reservation, now: datetime) -> None:
     """Fail a reservation that was never started, its window being over."""
+    flag = BookingFlag.objects.filter(reservation=reservation, resolved_at=None).first()
+    reason = "the platform could not start it before its window ended"
     transition(
         reservation=reservation,
         target=lifecycle.State.FAILED,
-        reason="the platform could not start it before its window ended",
+        reason=f"{reason}: {flag.detail}" if flag else reason,
         actor=None,
         now=now,
     )

@@ -13,6 +13,7 @@ SCHEDULE: dict[str, dict[str, Any]] = app.conf.beat_schedule
     ("task", "seconds"),
     [
         ("reconciler.reconcile", 30),
+        ("reconciler.heal", 30),
         ("reconciler.collect_garbage", 300),
         ("identity.follow_directory", 900),
     ],
