@@ -10,7 +10,7 @@ from gpuaas.core import locks
 from gpuaas.inventory.models import Device, DeviceState, Pool
 from reservations import services
 from reservations.models import DeviceHold, Reservation
-from reservations.services import healing
+from reservations.services import healing, holds
 from sessions import services as sessions
 from tests import make
 from tests.concurrency.threads import at_once
@@ -58,14 +58,14 @@ def test_somebody_books_the_device_that_healing_has_just_found(
     found, booked = threading.Event(), threading.Event()
     if not is_guarded:
         monkeypatch.setattr(locks, "hold_until_commit", lambda *_, **__: None)
-    move = healing.holds.move
+    move = holds.move
 
     def find_then_wait(*args: Any, **more: Any) -> None:
         found.set()
         booked.wait(timeout=0.5 if is_guarded else 20)
         move(*args, **more)
 
-    monkeypatch.setattr(healing.holds, "move", find_then_wait)
+    monkeypatch.setattr(holds, "move", find_then_wait)
 
     outcomes = at_once([lambda: heal(pool), lambda: admit_after(pool, found, booked)])
 
@@ -73,8 +73,8 @@ def test_somebody_books_the_device_that_healing_has_just_found(
         assert outcomes == ["1 moved, 0 flagged, 0 failed", "full"]
     else:  # the database refuses the second hold; the next time healing looks again
         assert outcomes == ["0 moved, 0 flagged, 1 failed", "admitted"]
-    holds = DeviceHold.objects.filter(device__state=DeviceState.IN_SERVICE)
-    assert holds.count() == 1
+    held = DeviceHold.objects.filter(device__state=DeviceState.IN_SERVICE)
+    assert held.count() == 1
 
 
 @pytest.mark.parametrize("ending", ["canceled", "started"])
@@ -107,7 +107,7 @@ def test_a_booking_that_ends_or_starts_after_the_look_is_left_alone(
 def test_who_cancels_or_starts_while_it_is_moved_comes_after_the_move(
     pool: Pool, troubled: Reservation, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moving, move = threading.Event(), healing.holds.move
+    moving, move = threading.Event(), holds.move
 
     def tell_then_move(*args: Any, **more: Any) -> None:
         moving.set()
@@ -115,7 +115,7 @@ def test_who_cancels_or_starts_while_it_is_moved_comes_after_the_move(
             threading.Event().wait(0.3)  # the other stands at the locked row meanwhile
         move(*args, **more)
 
-    monkeypatch.setattr(healing.holds, "move", tell_then_move)
+    monkeypatch.setattr(holds, "move", tell_then_move)
 
     def end() -> str:
         moving.wait(timeout=20)
@@ -127,8 +127,8 @@ def test_who_cancels_or_starts_while_it_is_moved_comes_after_the_move(
         return "ended"
 
     assert at_once([lambda: heal(pool), end]) == ["1 moved, 0 flagged, 0 failed", "ended"]
-    holds = DeviceHold.objects.filter(reservation=troubled).select_related("device")
+    held = DeviceHold.objects.filter(reservation=troubled).select_related("device")
     if ending == "canceled":
-        assert not holds.exists()
+        assert not held.exists()
     else:
-        assert [hold.device.state for hold in holds] == [DeviceState.IN_SERVICE]
+        assert [hold.device.state for hold in held] == [DeviceState.IN_SERVICE]

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from gpuaas.audit import selectors as audit
+from gpuaas.core import locks
 from gpuaas.inventory.models import Device, DeviceState, Node, Pool
 from gpuaas.notifications.models import OutboxMessage
 from reservations import placement, selectors, services, trouble
 from reservations.lifecycle import State
 from reservations.models import BookingFlag, Reservation
 from reservations.services import healing
+from reservations.services import holds as holds_service
 from tests import make
 from tests.make import GPU, SLICE
 
@@ -62,12 +64,12 @@ def test_a_booking_goes_to_another_device_of_its_node() -> None:
 def test_a_booking_goes_to_another_node_with_all_that_it_asked_for() -> None:
     pool = make.pool(devices={SLICE: 2}, nodes=2)
     booked = make.admitted(of=pool, wish=make.wish(units=2))
-    before = Reservation.objects.filter(pk=booked.pk).values().get()
+    before: dict[str, Any] = {**Reservation.objects.filter(pk=booked.pk).values().get()}
     fail_devices_of(booked, DeviceState.DRAINING)
 
     heal(pool)
 
-    after = Reservation.objects.filter(pk=booked.pk).values().get()
+    after: dict[str, Any] = {**Reservation.objects.filter(pk=booked.pk).values().get()}
     assert {key for key in after if after[key] != before[key]} == {"node_id"}
     holds = booked.holds.select_related("device")
     assert {hold.device.node_id for hold in holds} == {after["node_id"]}
@@ -226,14 +228,14 @@ def test_one_booking_over_which_we_fail_blocks_no_other(monkeypatch: pytest.Monk
     first, second = make.reservation(of=pool), make.reservation(of=pool)
     fail_devices_of(first)
     fail_devices_of(second)
-    move = healing.holds.move
+    move = holds_service.move
 
     def fail_for_first(reservation: Reservation, *args: Any, **more: Any) -> None:
         if reservation.pk == first.pk:
             raise ArithmeticError
         move(reservation, *args, **more)
 
-    monkeypatch.setattr(healing.holds, "move", fail_for_first)
+    monkeypatch.setattr(holds_service, "move", fail_for_first)
 
     done = heal(pool)
 
@@ -270,7 +272,7 @@ def test_every_pool_is_healed_though_one_crashes(monkeypatch: pytest.MonkeyPatch
         fail_devices_of(each)
     read = selectors.node_states
     refusals = {
-        pools[0].pk: healing.locks.LockBusy("somebody books"),
+        pools[0].pk: locks.LockBusy("somebody books"),
         pools[1].pk: ArithmeticError("a bug"),
     }
 

@@ -17,6 +17,7 @@ def test_a_booking_waits_for_its_device_and_fails_with_the_reason(
     booked = make.reservation(of=installation.pool, at=make.window(0, 4), resource_name=GPU)
     Device.objects.filter(resource_name=GPU).update(state=DeviceState.FAILED)
     services.heal(pool=installation.pool, now=make.NOON)
+    installation.reconcile()
 
     report = installation.reconcile()
     booked.refresh_from_db()
