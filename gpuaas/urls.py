@@ -8,6 +8,8 @@ from django.urls import include, path
 # One door: second factors and limits on guessing hold for the admin site as well.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth says
 
+handler429 = "gpuaas.portal.views.too_many.too_many"
+
 urlpatterns = [
     path("", include("gpuaas.portal.urls")),
     path("api/v1/", include("gpuaas.api.v1.urls")),

@@ -9,7 +9,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME: Final = timedelta(days=3650)
@@ -147,6 +147,13 @@ class _Issuer:
             .not_valid_before(self._now - CLOCK_SKEW)
             .not_valid_after(self._now + LIFETIME)
         )
+
+
+def signing_key() -> str:
+    """Return a new key, as PEM, that an OpenID provider signs with."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

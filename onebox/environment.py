@@ -34,6 +34,7 @@ def build(state: State, addresses: Addresses) -> dict[str, str]:
         "GPUAAS_ALLOWED_HOSTS": f"{LOOPBACK},localhost",
         "GPUAAS_BASE_URL": addresses.portal,
         WORKSPACES_VARIABLE: addresses.workspaces,
+        "GPUAAS_IDP_PRIVATE_KEY_FILE": str(state.signing_key()),
         "GPUAAS_STATIC_ROOT": str(state.static),
         STATE_VARIABLE: str(state.folder),
     }

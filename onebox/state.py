@@ -90,6 +90,15 @@ class State:
         write_private(file, key)
         return key
 
+    def signing_key(self) -> Path:
+        """Return the file of the key we sign with as an identity provider: made once."""
+        file = self.folder / "signing-key.pem"
+        if not file.exists():
+            from onebox import certificates  # noqa: PLC0415 -- needs more than the standard library
+
+            write_private(file, certificates.signing_key())
+        return file
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for one runner; the kernel lets go when it dies."""
