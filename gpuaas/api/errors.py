@@ -19,6 +19,8 @@ from rest_framework.views import exception_handler
 
 from gpuaas.accounts import services as accounts
 from gpuaas.core import errors, locks
+from gpuaas.inventory import files
+from gpuaas.inventory import services as inventory
 from reservations import lifecycle
 from reservations import services as reservations
 from reservations.capacity import QUANTITIES
@@ -31,6 +33,14 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     reservations.NotYourTeam: HTTPStatus.FORBIDDEN,
     reservations.PoolFull: HTTPStatus.CONFLICT,
     reservations.StaleReservation: HTTPStatus.CONFLICT,
+    inventory.PlatformAdminsOnly: HTTPStatus.FORBIDDEN,
+    inventory.ReasonMissing: HTTPStatus.UNPROCESSABLE_ENTITY,
+    inventory.Unchanged: HTTPStatus.CONFLICT,
+    inventory.StaleInventory: HTTPStatus.CONFLICT,
+    inventory.ClosureRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    inventory.ClosureOver: HTTPStatus.CONFLICT,
+    inventory.ImportRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    files.FileRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     lifecycle.TransitionNotAllowed: HTTPStatus.CONFLICT,
     sessions.StaleSession: HTTPStatus.CONFLICT,
     accounts.TokenRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -63,7 +73,16 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
 
 
 def _details(error: errors.DomainError) -> dict[str, object]:
-    if isinstance(error, reservations.WishRefused | documents.ScenarioRefused):
+    if isinstance(error, files.FileRefused):
+        return {
+            "problems": [
+                {"code": error.code, "field": p.path, "line": p.line, "message": p.message}
+                for p in error.problems
+            ]
+        }
+    if isinstance(
+        error, reservations.WishRefused | documents.ScenarioRefused | inventory.ClosureRefused
+    ):
         problems = [
             {"code": p.code, "field": p.field, "message": p.message} for p in error.problems
         ]

@@ -53,6 +53,33 @@ def enabled_clusters() -> QuerySet[Cluster]:
     return Cluster.objects.filter(is_enabled=True)
 
 
+def clusters() -> QuerySet[Cluster]:
+    """Return every cluster with the number of its nodes (``node_count``)."""
+    return Cluster.objects.annotate(node_count=Count("nodes"))
+
+
+def nodes() -> QuerySet[Node]:
+    """Return every node: which hardware there is, is no secret."""
+    return Node.objects.select_related("cluster", "pool").order_by("cluster__name", "name", "pk")
+
+
+def devices() -> QuerySet[Device]:
+    """Return every device, in a stable order."""
+    return Device.objects.select_related("node__cluster").order_by(
+        "node__cluster__name", "node__name", "resource_name", "ordinal", "pk"
+    )
+
+
+def closures() -> QuerySet[Closure]:
+    """Return every closure, the passed and the cancelled ones too."""
+    return Closure.objects.select_related("pool", "node", "node__pool")
+
+
+def coming_closures(*, now: datetime) -> QuerySet[Closure]:
+    """Return what is closed at ``now`` or will be, the earliest first."""
+    return closures().filter(canceled_at=None, ends_at__gt=now)
+
+
 def pools() -> QuerySet[Pool]:
     """Return every pool; who may book which is decided by policy, not by hiding."""
     return Pool.objects.select_related("cluster")

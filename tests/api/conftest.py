@@ -7,5 +7,13 @@ from tests import make
 
 @pytest.fixture(autouse=True)
 def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("authentication", "v1.pools", "v1.reservations", "v1.planning", "v1.tokens"):
+    for module in (
+        "authentication",
+        "v1.inventory",
+        "v1.inventory",
+        "v1.pools",
+        "v1.reservations",
+        "v1.planning",
+        "v1.tokens",
+    ):
         monkeypatch.setattr(f"gpuaas.api.{module}.timezone.now", lambda: make.NOON)

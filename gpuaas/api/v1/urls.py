@@ -1,9 +1,26 @@
 from django.urls import path
 
-from gpuaas.api.v1 import planning, pools, reservations, tokens
+from gpuaas.api.v1 import inventory, planning, pools, reservations, tokens
 
 app_name = "api"
 urlpatterns = [
+    path("inventory/clusters/", inventory.ClusterList.as_view(), name="clusters"),
+    path(
+        "inventory/clusters/<slug:name>/file/",
+        inventory.ClusterFile.as_view(),
+        name="cluster-file",
+    ),
+    path("inventory/nodes/", inventory.NodeList.as_view(), name="nodes"),
+    path("inventory/nodes/<int:number>/", inventory.NodeDetail.as_view(), name="node"),
+    path("inventory/devices/", inventory.DeviceList.as_view(), name="devices"),
+    path("inventory/devices/<int:number>/", inventory.DeviceDetail.as_view(), name="device"),
+    path("inventory/closures/", inventory.ClosureList.as_view(), name="closures"),
+    path(
+        "inventory/closures/<int:number>/cancel/",
+        inventory.ClosureCancel.as_view(),
+        name="closure-cancel",
+    ),
+    path("inventory/import/", inventory.Import.as_view(), name="inventory-import"),
     path("planning/", planning.Planning.as_view(), name="planning"),
     path("planning/example/", planning.Example.as_view(), name="planning-example"),
     path("planning/gpus/", planning.Gpus.as_view(), name="planning-gpus"),

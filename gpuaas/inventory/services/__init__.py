@@ -6,6 +6,7 @@ reservations lie above.
 """
 
 from gpuaas.inventory.services.closures import cancel_closure, plan_closure
+from gpuaas.inventory.services.guards import check_may_change
 from gpuaas.inventory.services.hardware import set_device_state, set_node_schedulable
 from gpuaas.inventory.services.importing import (
     ImportReport,
@@ -35,6 +36,7 @@ __all__ = [
     "StaleInventory",
     "Unchanged",
     "cancel_closure",
+    "check_may_change",
     "ensure_cluster",
     "ensure_default_pool",
     "import_file",

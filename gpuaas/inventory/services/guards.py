@@ -21,6 +21,15 @@ def check_actor(actor: User | None) -> None:
         raise PlatformAdminsOnly("only platform administrators change the hardware")
 
 
+def check_may_change(*, actor: User) -> None:
+    """Let platform administrators pass: said before anything else, it tells others nothing.
+
+    Raises:
+        PlatformAdminsOnly: it is somebody else.
+    """
+    check_actor(actor)
+
+
 def keep_bookings_out(pool: Pool | int | None) -> None:
     """Take the pool's lock: no booking is decided on what is about to change.
 
