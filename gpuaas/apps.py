@@ -1,4 +1,11 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class AdminSiteConfig(AdminConfig):
+    """Django's admin site behind a door of our own."""
+
+    default_site = "gpuaas.accounts.site.ManagersSite"
 
 
 class ProjectConfig(AppConfig):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from gpuaas.accounts.models import CAN_BOOK, ApiToken, Membership, Team, User
+from gpuaas.accounts.models import CAN_BOOK, ApiToken, Membership, MembershipRole, Team, User
 from gpuaas.audit.models import AuditEvent
 
 
@@ -25,6 +25,14 @@ def teams_bookable_by(user: User, *, now: datetime) -> QuerySet[Team]:
     return Team.objects.filter(
         pk__in=_memberships(user, now=now).filter(role__in=CAN_BOOK).values("team")
     )
+
+
+def may_administer(user: User, *, now: datetime) -> bool:
+    """Return whether the admin site is open to ``user``: all of it, or their teams' rows."""
+    if not (user.is_active and user.is_staff):
+        return False
+    managing = _memberships(user, now=now).filter(role=MembershipRole.MANAGER)
+    return user.is_platform_admin or managing.exists()
 
 
 def memberships_of(user: User, *, now: datetime) -> QuerySet[Membership]:

@@ -39,7 +39,7 @@ API_TOKEN_MAX_DAYS = env.env_int("GPUAAS_API_TOKEN_MAX_DAYS", 365)
 
 # --- Django --------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "gpuaas.apps.AdminSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,0 +1,32 @@
+"""What a POST, PATCH or DELETE of the matrix sends.  What is not named sends nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from tests import make
+from tests.permissions.world import World
+
+Body = Callable[[World, str], dict[str, Any]]
+
+
+def _booking(world: World, team: str) -> dict[str, Any]:
+    return {
+        "pool": world.pool_slug,
+        "team": team,
+        "resource_name": make.SLICE,
+        "units": 1,
+        "starts_at": (world.now + timedelta(hours=48)).isoformat(),
+        "ends_at": (world.now + timedelta(hours=50)).isoformat(),
+    }
+
+
+def _token(world: World, team: str) -> dict[str, Any]:
+    return {"name": "new", "expires_at": (world.now + timedelta(hours=2)).isoformat()}
+
+
+# The second argument is the slug of the team that the request is about.
+BODIES: Final[dict[str, Body]] = {
+    "POST api:reservations": _booking,
+    "POST api:tokens": _token,
+}

@@ -1,0 +1,207 @@
+"""Two teams, everybody who could ask, and one of each thing they could ask for."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.test import Client
+
+from gpuaas.accounts import services as accounts
+from gpuaas.accounts.models import (
+    ApiToken,
+    Membership,
+    MembershipRole,
+    OrganisationRole,
+    Team,
+    User,
+)
+from gpuaas.audit.models import AuditEvent
+from reservations.capacity import Window
+from reservations.lifecycle import State
+from reservations.models import Reservation
+from tests import make
+
+if TYPE_CHECKING:
+    from tests.permissions.calls import Answer
+
+NOWHERE: Final = UUID(int=0)
+# Slugs that stand in no other text.
+OURS: Final = "our-own-team"
+THEIRS: Final = "the-other-team"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """How an address names one thing: ours, the other team's, and one that does not exist.
+
+    ``theirs`` is None where a thing belongs to no team.
+    """
+
+    ours: dict[str, Any]
+    theirs: dict[str, Any] | None
+    missing: dict[str, Any]
+
+
+@dataclass
+class Side:
+    """What one team has."""
+
+    team: Team
+    member: User
+    manager: User
+    viewer: User
+    membership: Membership
+    booked: Reservation
+    running: Reservation
+    token: ApiToken
+    event: AuditEvent
+    session_pk: int
+
+
+@dataclass
+class World:
+    ours: Side
+    theirs: Side
+    things: dict[str, Thing]
+    cookies: dict[str, str]
+    bearer: str
+    now: datetime
+    pool_slug: str
+    answers: "dict[tuple[str, str], Answer]" = field(default_factory=dict)
+
+    def client(self, role: str) -> Client:
+        """Return a new browser, or program, of ``role``."""
+        if role == "token":
+            return Client(
+                headers={"Authorization": f"Bearer {self.bearer}"}, raise_request_exception=False
+            )
+        client = Client(raise_request_exception=False)
+        if role in self.cookies:
+            client.cookies["sessionid"] = self.cookies[role]
+        return client
+
+
+def build(now: datetime) -> World:
+    """Make all of it, through the services."""
+    pool = make.pool(devices={make.SLICE: 8, make.GPU: 2})
+    ours, bearer = _side(OURS, pool, now)
+    theirs, _ = _side(THEIRS, pool, now)
+    leaver = make.user(username="leaver")
+    make.membership(
+        of=ours.team,
+        whose=leaver,
+        role=MembershipRole.MANAGER,
+        expires_at=now - timedelta(days=1),
+    )
+    inactive = make.user(teams=[ours.team], role=MembershipRole.MANAGER, username="inactive")
+    people: dict[str, User | None] = {
+        "anonymous": None,
+        "member": ours.member,
+        "manager": ours.manager,
+        "viewer": ours.viewer,
+        "stranger": theirs.member,
+        "their manager": theirs.manager,
+        "finance": make.user(organisation_role=OrganisationRole.FINANCE),
+        "platform admin": make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN),
+        "leaver": leaver,
+        "inactive": inactive,
+    }
+    cookies = {role: _cookie(person) for role, person in people.items() if person is not None}
+    User.objects.filter(pk=inactive.pk).update(is_active=False)
+    return World(
+        ours=ours,
+        theirs=theirs,
+        things=_things(ours, theirs),
+        cookies=cookies,
+        bearer=bearer,
+        now=now,
+        pool_slug=pool.slug,
+    )
+
+
+def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
+    team = make.team(slug=slug)
+    member, manager, viewer = (
+        make.user(teams=[team], role=role, username=f"{slug}-{role.value}")
+        for role in (MembershipRole.MEMBER, MembershipRole.MANAGER, MembershipRole.VIEWER)
+    )
+    token, bearer = accounts.create_token(
+        person=member,
+        name="ci",
+        expires_at=now + timedelta(days=1),
+        longest=timedelta(days=1),
+        now=now,
+    )
+    with transaction.atomic():
+        accounts.note_use(token=token, now=now)
+    running = make.reservation(
+        of=pool,
+        by=team,
+        requested_by=member,
+        at=Window(now - timedelta(hours=1), now + timedelta(hours=3)),
+        state=State.ACTIVE,
+    )
+    session = make.session(of=running)
+    booked = make.admitted(
+        of=pool,
+        by=team,
+        wish=make.wish(at=Window(now + timedelta(hours=24), now + timedelta(hours=28))),
+        now=now,
+    )
+    event = AuditEvent.objects.filter(team=team).latest("pk")
+    membership = Membership.objects.get(team=team, user=viewer)
+    side = Side(
+        team, member, manager, viewer, membership, booked, running, token, event, session.pk
+    )
+    return side, bearer
+
+
+def _cookie(person: User) -> str:
+    client = Client()
+    client.force_login(person)
+    return client.cookies["sessionid"].value
+
+
+def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
+    def sided(name: str, of: Any, missing: Any) -> Thing:
+        return Thing({name: of(ours)}, {name: of(theirs)}, {name: missing})
+
+    def row(of: Any) -> Thing:
+        return sided("object_id", of, 0)
+
+    def shared(name: str, value: Any, missing: Any) -> Thing:
+        return Thing({name: value}, None, {name: missing})
+
+    node = ours.running.node
+    device = node.devices.earliest("pk")
+    return {
+        "": Thing({}, None, {}),
+        "booked": sided("public_id", lambda side: side.booked.public_id, NOWHERE),
+        "running": sided("public_id", lambda side: side.running.public_id, NOWHERE),
+        "token": sided("public_id", lambda side: side.token.public_id, "0" * 12),
+        "pool": shared("slug", ours.running.pool.slug, "nowhere"),
+        # rows of the admin site
+        "team-row": row(lambda side: side.team.pk),
+        "membership-row": row(lambda side: side.membership.pk),
+        "person-row": row(lambda side: side.viewer.pk),
+        "token-row": row(lambda side: side.token.pk),
+        "event-row": row(lambda side: side.event.pk),
+        "reservation-row": row(lambda side: side.booked.pk),
+        "session-row": row(lambda side: side.session_pk),
+        "cluster-row": shared("object_id", node.cluster_id, 0),
+        "pool-row": shared("object_id", node.pool_id, 0),
+        "node-row": shared("object_id", node.pk, 0),
+        "device-row": shared("object_id", device.pk, 0),
+        "nothing-row": shared("object_id", 0, 0),
+        # what only the addresses of Django and allauth need
+        "person": sided("id", lambda side: side.viewer.pk, 0),
+        "app": shared("app_label", "accounts", "nothing"),
+        "site": Thing({"content_type_id": 0, "object_id": 0}, None, {}),
+        "key": shared("key", "nothing", "nothing"),
+        "reset": Thing({"uidb36": "0", "key": "nothing"}, None, {}),
+        "webauthn": shared("pk", 0, 0),
+        "scenario": shared("public_id", NOWHERE, NOWHERE),
+        "provider": shared("provider_id", "nothing", "nothing"),
+    }
