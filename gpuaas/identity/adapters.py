@@ -1,9 +1,13 @@
 """How allauth is bent to a company's needs."""
 
+import logging
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any, Literal
 
+import requests
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.idp.oidc.adapter import DefaultOIDCAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -22,6 +26,8 @@ from gpuaas.accounts.models import User
 from gpuaas.core import sealing
 from gpuaas.core.errors import DomainError
 from gpuaas.identity import directory, selectors, services
+
+logger = logging.getLogger(__name__)
 
 
 class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
@@ -77,6 +83,27 @@ class DirectoryAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # al
             user=user, answer=_answer(sociallogin), is_local=False, now=timezone.now()
         )
         return user
+
+    def get_requests_session(self) -> requests.Session:
+        """Return what allauth talks to the directory with; its silence becomes a page of ours."""
+        session: requests.Session = super().get_requests_session()
+        ask = session.request
+
+        def request(*args: Any, **options: Any) -> requests.Response:
+            try:
+                response = ask(*args, **options)
+                if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    response.raise_for_status()
+            except requests.RequestException as error:
+                logger.warning("directory did not answer at a login", exc_info=error)
+                page = "socialaccount/authentication_error.html"
+                raise ImmediateHttpResponse(
+                    render(context.request, page, status=HTTPStatus.BAD_GATEWAY)
+                ) from error
+            return response
+
+        session.request = request  # type: ignore[method-assign]  # as allauth itself does
+        return session
 
     def _link(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         """Link a local account of the same e-mail address if that is allowed; refuse if not.
