@@ -182,6 +182,10 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "running": sided("public_id", lambda side: side.running.public_id, NOWHERE),
         "token": sided("public_id", lambda side: side.token.public_id, "0" * 12),
         "pool": shared("slug", ours.running.pool.slug, "nowhere"),
+        "cluster": shared("name", node.cluster.name, "nowhere"),
+        "node": shared("number", node.pk, 0),
+        "device": shared("number", device.pk, 0),
+        "closure": shared("number", 0, 0),
         # rows of the admin site
         "team-row": row(lambda side: side.team.pk),
         "membership-row": row(lambda side: side.membership.pk),
