@@ -164,9 +164,7 @@ def _entries(events: Iterator[Any], *, depth: int) -> Iterator[object]:
 
 def _mapping(events: Iterator[Any], *, depth: int) -> dict[str, object]:
     found: dict[str, object] = {}
-    for event in events:
-        if isinstance(event, yaml.MappingEndEvent):
-            break
+    while not isinstance(event := next(events), yaml.MappingEndEvent):
         if not isinstance(event, yaml.ScalarEvent):
             raise _unreadable(f"line {_line(event)}: a field's name is plain text")
         if event.value in found:

@@ -26,11 +26,6 @@ def scenarios_visible_to(user: User, *, now: datetime) -> QuerySet[SavedScenario
     )
 
 
-def may_change(user: User, scenario: SavedScenario, *, now: datetime) -> bool:
-    """Return whether ``user`` may write ``scenario``."""
-    return teams_to_save_in(user, now=now).filter(pk=scenario.team_id).exists()
-
-
 def may_enter_prices(user: User) -> bool:
     """Return whether ``user`` may replace the installation's cloud prices."""
     return user.is_active and (user.is_finance or user.is_platform_admin)

@@ -356,3 +356,12 @@ def test_the_largest_scenario_is_answered_in_time(member: APIClient) -> None:
 
     assert response.status_code == 200
     assert seconds < 1.0  # a machine that is busy with other tests; alone it is a few hundredths
+
+
+def test_a_change_may_be_refused_for_its_document_alone(member: APIClient) -> None:
+    address = save(member)["Location"]
+
+    response = member.put(address, {"yaml": "name: x", "version": 1}, format="json")
+
+    assert (response.status_code, response.json()["code"]) == (422, "scenario_refused")
+    assert SavedScenario.objects.get().version == 1

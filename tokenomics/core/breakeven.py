@@ -172,7 +172,7 @@ def utilisation_at(
 
     ``capacity`` is tokens a year at full load [Q].
     """
-    cloud_at_full_load = price_per_million * capacity / cost.TOKENS_PER_MILLION
+    cloud_at_full_load = cost.charge(capacity, price_per_million)
     if cloud_at_full_load <= line.at_full_load:
         return None
     return line.fixed / (cloud_at_full_load - line.at_full_load)
@@ -222,7 +222,7 @@ def compare_all(scenario: Scenario, prices: PriceList) -> tuple[BreakEven, ...]:
 
 
 def _compared(own: _Own, offer: Offer) -> BreakEven:
-    cloud = offer.price_per_million * own.capacity * own.utilisation / cost.TOKENS_PER_MILLION
+    cloud = cost.charge(own.capacity * own.utilisation, offer.price_per_million)
     found = utilisation_at(
         own.line, capacity=own.capacity, price_per_million=offer.price_per_million
     )

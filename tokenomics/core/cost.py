@@ -165,6 +165,11 @@ def hourly_cost_per_million(price_per_hour: Decimal, tokens_per_second: Decimal)
     return price_per_hour / (tokens_per_second * 3_600) * TOKENS_PER_MILLION
 
 
+def charge(tokens: Decimal | int, price_per_million: Decimal) -> Decimal:
+    """Return what ``tokens`` cost at a price per million."""
+    return tokens * price_per_million / TOKENS_PER_MILLION
+
+
 def point(line: CostLine, *, capacity: Decimal, utilisation: Decimal) -> CostPoint:
     """Return c(u) and its parts for 0 < ``utilisation``, ``capacity`` in tokens a year."""
     tokens = capacity * utilisation

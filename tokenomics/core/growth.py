@@ -134,11 +134,11 @@ def _point(
     cached_price = price.cached_input_per_million
     if cached_price is None:
         cached_price = price.input_per_million
-    written = one.output * price.output_per_million
-    plain = one.input * price.input_per_million + written
+    written = cost.charge(one.output, price.output_per_million)
+    plain = cost.charge(one.input, price.input_per_million) + written
     cached = (
-        one.fresh_input * price.input_per_million
-        + (one.input - one.fresh_input) * cached_price
+        cost.charge(one.fresh_input, price.input_per_million)
+        + cost.charge(one.input - one.fresh_input, cached_price)
         + written
     )
     slices = sizing.whole_up(one.computed * runs / slice_.tokens_per_month)
@@ -148,8 +148,8 @@ def _point(
         input_tokens=one.input * runs,
         fresh_input_tokens=one.fresh_input * runs,
         output_tokens=one.output * runs,
-        cloud_cost=plain * runs / cost.TOKENS_PER_MILLION,
-        cloud_cost_cached=cached * runs / cost.TOKENS_PER_MILLION,
+        cloud_cost=plain * runs,
+        cloud_cost_cached=cached * runs,
         own_slices=slices,
         own_cost=slices * slice_.cost_per_month,
     )

@@ -54,7 +54,7 @@ def weigh(scenario: Scenario, project: Project, prices: PriceList) -> Answer:
     used = Decimal(project.tokens_per_month * cost.MONTHS_PER_YEAR) / capacity
     running = cost.yearly_cost(platform, utilisation=min(used, _ONE)).running
     tokens = project.tokens_per_month * project.months
-    cloud = per_million * tokens / cost.TOKENS_PER_MILLION
+    cloud = cost.charge(tokens, per_million)
     buying = _bought(scenario, project) + running * project.months / cost.MONTHS_PER_YEAR
     booking = _booked(scenario, project)
     answer = Answer(

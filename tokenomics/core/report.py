@@ -7,10 +7,11 @@ places.  Tokens are whole numbers.  ``charts`` alone holds floats: they are for 
 import dataclasses
 import enum
 from collections.abc import Iterable
-from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+from tokenomics.core import allocation
+from tokenomics.core.cost import Forward
 from tokenomics.core.growth import GrowthPoint
 from tokenomics.core.plan import Plan
 
@@ -31,6 +32,7 @@ _MONEY: Final = frozenset(
         "own_cost",
     }
 )
+_CATEGORIES: Final = ("capital", "maintenance", "other", "power", "cooling")
 _TOKENS: Final = frozenset({"tokens", "tokens_per_year", "capacity_tokens_per_year"})
 
 
@@ -43,10 +45,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "prices": plan.prices
         and {"read_on": plan.prices.read_on.isoformat(), "source": plan.prices.source},
         "measured": _plain("measured", plan.measured),
-        "forward": {
-            **_plain("forward", plan.forward),
-            "total": _plain("total", plan.forward.cost.total),
-        },
+        "forward": _forward(plan.forward),
         "sizing": _plain("sizing", plan.sizing),
         "break_even": _plain("break_even", plan.break_even),
         "project": _plain("project", plan.project),
@@ -57,13 +56,33 @@ def as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _forward(found: Forward) -> dict[str, Any]:
+    """Return the forward answer; the categories' cents, and the models', add up to the total's."""
+    total_cents = int((found.cost.total * 100).to_integral_value(ROUND_HALF_UP))
+    categories = _split(total_cents, [getattr(found.cost, name) for name in _CATEGORIES])
+    costs = [*(each.cost_per_year for each in found.models), found.stranded_cost_per_year]
+    *models, stranded = _split(total_cents, costs)
+    answer: dict[str, Any] = _plain("forward", found)
+    answer["cost"].update(zip(_CATEGORIES, categories, strict=True))
+    for row, cents in zip(answer["models"], models, strict=True):
+        row["cost_per_year"] = cents
+    return {
+        **answer,
+        "stranded_cost_per_year": stranded,
+        "total": _plain("total", found.cost.total),
+    }
+
+
+def _split(total_cents: int, amounts: list[Decimal]) -> list[str]:
+    cents = allocation.split(total_cents, amounts) if total_cents else [0] * len(amounts)
+    return [f"{Decimal(each).scaleb(-2):.2f}" for each in cents]
+
+
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, Decimal):
         return _rounded(name, value)
     if isinstance(value, enum.StrEnum):
         return value.value
-    if isinstance(value, date):
-        return value.isoformat()
     if isinstance(value, tuple | list):
         return [_plain(name, each) for each in value]
     if dataclasses.is_dataclass(value):

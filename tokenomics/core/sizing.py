@@ -14,14 +14,14 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
 from tokenomics.core import cost, packing, wording
-from tokenomics.core.gpus import Gpu
+from tokenomics.core.gpus import WHOLE, Gpu
 from tokenomics.core.packing import Layout
 from tokenomics.core.scenario import Model, Platform, Scenario, SizingGoal, Unit
 
 _ONE: Final = Decimal(1)
 _ZERO: Final = Decimal()
 _HALVINGS: Final = 40
-_MOST_GROWTH: Final = Decimal(10) ** 6
+_MOST_GROWTH: Final = Decimal(10) ** 24
 
 
 class Verdict(enum.StrEnum):
@@ -317,7 +317,7 @@ def sentence_of(found: Sizing, scenario: Scenario, *, too_big: str | None) -> st
 def _too_big_sentence(model: Model, gpu: Gpu) -> str:
     needed = model.memory_gib or _ZERO
     larger: Sequence[str] = [
-        each.name
+        "the whole GPU" if each.name == WHOLE else each.name
         for each in sorted(gpu.profiles.values(), key=lambda profile: profile.memory_gib)
         if each.memory_gib >= needed
     ]

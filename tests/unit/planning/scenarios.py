@@ -77,3 +77,27 @@ def models(*, demands: tuple[int, int, int] = (0, 0, 0)) -> list[dict[str, Any]]
 
 def scenario(**changes: Any) -> Scenario:
     return scenario_of(reference(**changes))
+
+
+def prices(**changes: Any) -> dict[str, Any]:
+    """Return three equivalents and two rentals, one of them of the platform's GPU."""
+    flat = [("small", "0.18"), ("medium", "0.2"), ("large", "1.04")]
+    return {
+        "currency": "USD",
+        "read_on": "2026-11-23",
+        "source": "a test",
+        "tokens": [
+            {"id": name, "provider": "P", "input_per_million": each, "output_per_million": each}
+            for name, each in flat
+        ],
+        "rentals": [
+            {"id": "other", "provider": "R", "gpu": "h100-80gb", "price_per_gpu_hour": 3},
+            {
+                "id": "same",
+                "provider": "R",
+                "gpu": "rtx-pro-6000-96gb",
+                "price_per_gpu_hour": "1.5",
+            },
+        ],
+        **changes,
+    }
