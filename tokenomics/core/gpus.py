@@ -44,6 +44,26 @@ class Gpu:
         return {each.name: each for each in (whole, *self.mig)}
 
     @cached_property
+    def placing(self) -> tuple[tuple[Profile, tuple[int, ...]], ...]:
+        """The order in which to place slices, each with its starts from the best to the worst.
+
+        The largest first, of a size the most restricted; and where it rules out fewest others.
+        """
+        order = sorted(self.profiles.values(), key=lambda p: (-p.slots, len(p.starts), p.name))
+        return tuple(
+            (each, tuple(sorted(each.starts, key=lambda start: self.harm(start, each.slots))))
+            for each in order
+        )
+
+    def harm(self, start: int, slots: int) -> int:
+        """Return how many placements lie within ``slots`` from ``start``: what it rules out."""
+        return sum(
+            start <= each and each + profile.slots <= start + slots
+            for profile in self.mig
+            for each in profile.starts
+        )
+
+    @cached_property
     def weights(self) -> Mapping[str, Decimal]:
         """GPU equivalents of a slice: the larger of its share of compute and of memory (6.2)."""
         return {

@@ -6,12 +6,12 @@ GPUs it fails only when every placement fails.  A test compares it with trying t
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from tokenomics.core.gpus import Gpu, Profile
+from tokenomics.core.gpus import Gpu
 
 MOST_GPUS: Final = 1_024
 """Beyond this a demand is called infeasible rather than packed."""
@@ -35,46 +35,25 @@ class Placed:
     profile: str
 
 
-def _harm(gpu: Gpu, *, start: int, slots: int) -> int:
-    """Return how many placements a block rules out: those that lie within it."""
-    return sum(
-        start <= each and each + profile.slots <= start + slots
-        for profile in gpu.mig
-        for each in profile.starts
-    )
-
-
-def _in_order(gpu: Gpu, counts: Mapping[str, int]) -> list[Profile]:
-    wanted = [gpu.profiles[name] for name, count in counts.items() if count]
-    return sorted(wanted, key=lambda each: (-each.slots, len(each.starts), each.name))
-
-
-def _levels(gpu: Gpu) -> Iterator[int]:
-    size = gpu.slots
-    while size:
-        yield size
-        size //= 2
-
-
 def fits(gpu: Gpu, counts: Mapping[str, int], *, gpus: int) -> bool:
     """Return whether ``counts`` slices by profile name can be cut from ``gpus`` GPUs.
 
     Counts blocks instead of placing them: the time depends on the geometry alone.
     """
-    free = {0: gpus}
-    waiting = _in_order(gpu, counts)
-    for size in _levels(gpu):
-        while waiting and waiting[0].slots == size:
-            profile = waiting.pop(0)
-            left = counts[profile.name]
-            for start in sorted(profile.starts, key=lambda s: _harm(gpu, start=s, slots=size)):
-                taken = min(left, free[start])
-                free[start] -= taken
-                left -= taken
-            if left:
-                return False
-        half = size // 2
-        free = {**free, **{start + half: number for start, number in free.items()}}
+    free, size = {0: gpus}, gpu.slots
+    for profile, starts in gpu.placing:
+        left = counts.get(profile.name, 0)
+        if not left:
+            continue
+        while size > profile.slots:
+            size //= 2
+            free |= {start + size: number for start, number in free.items()}
+        for start in starts:
+            taken = min(left, free[start])
+            free[start] -= taken
+            left -= taken
+        if left:
+            return False
     return True
 
 
@@ -94,27 +73,26 @@ def gpus_needed(gpu: Gpu, counts: Mapping[str, int]) -> int | None:
 
 def place(gpu: Gpu, counts: Mapping[str, int], *, gpus: int) -> tuple[Placed, ...] | None:
     """Return where each slice lies on ``gpus`` GPUs, None if they are not enough."""
-    free = {0: list(range(gpus))}
-    waiting = _in_order(gpu, counts)
+    free, size = {0: list(range(gpus))}, gpu.slots
     placed: list[Placed] = []
-    for size in _levels(gpu):
-        while waiting and waiting[0].slots == size:
-            profile = waiting.pop(0)
-            room = sorted(
-                (_harm(gpu, start=start, slots=size), each, start)
-                for start in profile.starts
-                for each in free[start]
-            )[: counts[profile.name]]
-            if len(room) < counts[profile.name]:
-                return None
-            placed += [Placed(each, start, profile.name) for _, each, start in room]
-            taken = {(each, start) for _, each, start in room}
-            free = {
-                start: [each for each in indices if (each, start) not in taken]
-                for start, indices in free.items()
-            }
-        half = size // 2
-        free = {**free, **{start + half: list(indices) for start, indices in free.items()}}
+    for profile, starts in gpu.placing:
+        wanted = counts.get(profile.name, 0)
+        if not wanted:
+            continue
+        while size > profile.slots:
+            size //= 2
+            free |= {start + size: list(indices) for start, indices in free.items()}
+        room = sorted(
+            (gpu.harm(start, size), each, start) for start in starts for each in free[start]
+        )[:wanted]
+        if len(room) < wanted:
+            return None
+        placed += [Placed(each, start, profile.name) for _, each, start in room]
+        taken = {(each, start) for _, each, start in room}
+        free = {
+            start: [each for each in indices if (each, start) not in taken]
+            for start, indices in free.items()
+        }
     return tuple(placed)
 
 

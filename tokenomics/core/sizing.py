@@ -11,6 +11,8 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from fractions import Fraction
+from math import floor
 from typing import Final
 
 from tokenomics.core import cost, packing, wording
@@ -20,8 +22,6 @@ from tokenomics.core.scenario import Model, Platform, Scenario, SizingGoal, Unit
 
 _ONE: Final = Decimal(1)
 _ZERO: Final = Decimal()
-_HALVINGS: Final = 40
-_MOST_GROWTH: Final = Decimal(10) ** 24
 
 
 class Verdict(enum.StrEnum):
@@ -119,7 +119,7 @@ class _Solver:
     def solve(self) -> Sizing:
         wanted = {each.name: exact_replicas(each, self.goal) for each in self.demanded}
         too_big = self._too_big()
-        packed = None if too_big else packing.gpus_needed(self.gpu, self._counts(wanted, _ONE))
+        packed = None if too_big else packing.gpus_needed(self.gpu, self._counts(wanted))
         required = None if packed is None else self._required(packed)
         if required is not None and required > packing.MOST_GPUS:
             required = None
@@ -150,9 +150,7 @@ class _Solver:
             surplus_per_year=None if cost_required is None else cost_installed - cost_required,
             within_budget=self._within_budget(required, affordable),
             gpus_affordable=affordable,
-            servable_ratio=None
-            if affordable is None
-            else min(_ONE, self._growth(wanted, gpus=affordable)),
+            servable_ratio=None if affordable is None else self._servable(wanted, gpus=affordable),
         )
         return replace(answer, sentence=sentence_of(answer, self.scenario, too_big=too_big))
 
@@ -163,10 +161,10 @@ class _Solver:
                 return model.name
         return None
 
-    def _counts(self, wanted: dict[str, Decimal], growth: Decimal) -> dict[str, int]:
+    def _counts(self, wanted: dict[str, Decimal]) -> dict[str, int]:
         counts: dict[str, int] = {}
         for model in self.demanded:
-            replicas = whole_up(wanted[model.name] * growth) if model.name in wanted else 0
+            replicas = whole_up(wanted[model.name]) if model.name in wanted else 0
             counts[model.slice] = counts.get(model.slice, 0) + replicas
         return counts
 
@@ -221,34 +219,41 @@ class _Solver:
         return cost.yearly_cost(sized(self.platform, gpus=gpus), utilisation=utilisation).total
 
     def _layouts(self, wanted: dict[str, Decimal], packed: int | None) -> tuple[Layout, ...]:
-        return packing.layouts(self.gpu, self._counts(wanted, _ONE), gpus=packed or 0) or ()
+        return packing.layouts(self.gpu, self._counts(wanted), gpus=packed or 0) or ()
 
     def _first_left_out(self, wanted: dict[str, Decimal]) -> str | None:
         usable = self._usable(self.platform.gpus)
         so_far: dict[str, Decimal] = {}
         for model in self.demanded:
             so_far[model.name] = wanted[model.name]
-            if not packing.fits(self.gpu, self._counts(so_far, _ONE), gpus=usable):
+            if not packing.fits(self.gpu, self._counts(so_far), gpus=usable):
                 return model.name
         return None
 
     def _headroom(self, wanted: dict[str, Decimal]) -> Decimal | None:
         return self._growth(wanted, gpus=self.platform.gpus) - 1 if wanted else None
 
+    def _servable(self, wanted: dict[str, Decimal], *, gpus: int) -> Decimal:
+        if packing.fits(self.gpu, self._counts(wanted), gpus=self._usable(gpus)):
+            return _ONE
+        return self._growth(wanted, gpus=gpus)
+
     def _growth(self, wanted: dict[str, Decimal], *, gpus: int) -> Decimal:
         """Return the largest factor by which all demand may be multiplied on ``gpus`` GPUs."""
         if not wanted:
             return _ONE
         usable = self._usable(gpus)
+        exact = {name: Fraction(replicas) for name, replicas in wanted.items()}
 
-        def fits(growth: Decimal) -> bool:
-            return packing.fits(self.gpu, self._counts(wanted, growth), gpus=usable)
+        def fits_above(growth: Fraction) -> bool:
+            counts: dict[str, int] = {}
+            for model in self.demanded:
+                replicas = floor(exact[model.name] * growth) + 1
+                counts[model.slice] = counts.get(model.slice, 0) + replicas
+            return packing.fits(self.gpu, counts, gpus=usable)
 
-        low = _largest(fits)
-        if not low:
-            return _ZERO
-        # Between two steps of any model's replicas everything between fits as well.
-        return min(whole_up(exact * low) / exact for exact in wanted.values())
+        largest = _largest(fits_above, steps=list(exact.values()))
+        return Decimal(largest.numerator) / largest.denominator
 
     def _affordable(self, load: Decimal) -> int | None:
         budget = self.goal.budget_per_year
@@ -268,18 +273,27 @@ class _Solver:
         return None if affordable is None or required is None else required <= affordable
 
 
-def _largest(fits: Callable[[Decimal], bool]) -> Decimal:
-    """Return about the largest growth that ``fits``, by halving; 0 if hardly any does."""
-    low, high = _ZERO, _ONE
-    while fits(high) and high < _MOST_GROWTH:
+def _largest(fits_above: Callable[[Fraction], bool], *, steps: Sequence[Fraction]) -> Fraction:
+    """Return the largest growth that fits, exactly.
+
+    Replicas of a model grow by one at the multiples of 1 / its step; ``fits_above`` says whether
+    there is room just above a growth.  Halving, and jumping to the next of those points.
+    """
+    low, high = Fraction(0), Fraction(1)
+    if not fits_above(low):
+        return low
+    while fits_above(high):
         low, high = high, high * 2
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if fits(middle):
+    while True:
+        following = min((floor(step * low) + 1) / step for step in steps)
+        high = max(floor(step * high) / step for step in steps)
+        if following >= high:
+            return high
+        middle = (following + high) / 2
+        if fits_above(middle):
             low = middle
         else:
             high = middle
-    return low
 
 
 def sentence_of(found: Sizing, scenario: Scenario, *, too_big: str | None) -> str:
