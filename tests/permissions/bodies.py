@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from tests import make
 from tests.permissions.world import World
+from tests.unit.planning.scenarios import priceless
+from tokenomics import documents
 
 Body = Callable[[World, str], dict[str, Any]]
 
@@ -25,8 +27,28 @@ def _token(world: World, team: str) -> dict[str, Any]:
     return {"name": "new", "expires_at": (world.now + timedelta(hours=2)).isoformat()}
 
 
+def _scenario(world: World, team: str) -> dict[str, Any]:
+    return {"scenario": documents.json_of(priceless(name="new"))}
+
+
+def _saved(world: World, team: str) -> dict[str, Any]:
+    return {**_scenario(world, team), "team": team}
+
+
+def _changed(world: World, team: str) -> dict[str, Any]:
+    return {**_scenario(world, team), "version": 1}
+
+
+def _prices(world: World, team: str) -> dict[str, Any]:
+    return {"yaml": documents.yaml_of(documents.packaged_prices())}
+
+
 # The second argument is the slug of the team that the request is about.
 BODIES: Final[dict[str, Body]] = {
+    "POST api:planning": _scenario,
+    "POST api:planning-prices": _prices,
     "POST api:reservations": _booking,
+    "POST api:scenarios": _saved,
     "POST api:tokens": _token,
+    "PUT api:scenario": _changed,
 }

@@ -22,6 +22,10 @@ from reservations.capacity import Window
 from reservations.lifecycle import State
 from reservations.models import Reservation
 from tests import make
+from tests.unit.planning.scenarios import priceless
+from tokenomics import documents
+from tokenomics import services as planning
+from tokenomics.models import SavedScenario
 
 if TYPE_CHECKING:
     from tests.permissions.calls import Answer
@@ -58,6 +62,7 @@ class Side:
     token: ApiToken
     event: AuditEvent
     session_pk: int
+    scenario: SavedScenario
 
 
 @dataclass
@@ -150,10 +155,23 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
         wish=make.wish(at=Window(now + timedelta(hours=24), now + timedelta(hours=28))),
         now=now,
     )
+    scenario = planning.save_scenario(
+        team=team, document=documents.yaml_of(priceless(name=slug)), actor=member, now=now
+    )
     event = AuditEvent.objects.filter(team=team).latest("pk")
     membership = Membership.objects.get(team=team, user=viewer)
     side = Side(
-        team, member, manager, viewer, membership, booked, running, token, event, session.pk
+        team,
+        member,
+        manager,
+        viewer,
+        membership,
+        booked,
+        running,
+        token,
+        event,
+        session.pk,
+        scenario,
     )
     return side, bearer
 
@@ -194,6 +212,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "event-row": row(lambda side: side.event.pk),
         "reservation-row": row(lambda side: side.booked.pk),
         "session-row": row(lambda side: side.session_pk),
+        "scenario-row": row(lambda side: side.scenario.pk),
         "cluster-row": shared("object_id", node.cluster_id, 0),
         "pool-row": shared("object_id", node.pool_id, 0),
         "node-row": shared("object_id", node.pk, 0),
@@ -206,6 +225,6 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "key": shared("key", "nothing", "nothing"),
         "reset": Thing({"uidb36": "0", "key": "nothing"}, None, {}),
         "webauthn": shared("pk", 0, 0),
-        "scenario": shared("public_id", NOWHERE, NOWHERE),
+        "scenario": sided("public_id", lambda side: side.scenario.public_id, NOWHERE),
         "provider": shared("provider_id", "nothing", "nothing"),
     }

@@ -101,3 +101,9 @@ def prices(**changes: Any) -> dict[str, Any]:
         ],
         **changes,
     }
+
+
+def priceless(**changes: Any) -> Scenario:
+    """Return the reference server with no cloud price named."""
+    rows = [{**each, "compare_with": None} for each in models()]
+    return scenario(models=rows, **changes)
