@@ -24,6 +24,7 @@ DEEPEST: Final = 8
 _DATA: Final = Path(__file__).parent / "data"
 # The C parser where it was built in; both read the same language.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _NULLS: Final = frozenset({"", "~", "null"})
 
 
@@ -101,7 +102,7 @@ def _textual(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(_DUMPER):  # type: ignore[misc] # which of the two is known at run time only
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 -- PyYAML's signature
         return True
 
