@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from gpuaas.core.admin import ReadOnlyAdmin, TypedAdmin
-from gpuaas.inventory.models import Cluster, Device, Node, Pool
+from gpuaas.inventory.models import Closure, Cluster, Device, Node, Pool
 
 
 @admin.register(Cluster)
@@ -56,6 +56,7 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
         "memory_mib",
         "storage_gib",
         "is_schedulable",
+        "is_ready",
     )
     list_filter = ("cluster", "pool", "is_schedulable")
     list_select_related = ("cluster", "pool")
@@ -71,6 +72,21 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
 
 @admin.register(Device)
 class DeviceAdmin(ReadOnlyAdmin[Device]):
-    list_display = ("node", "resource_name", "ordinal", "product", "memory_mib", "state")
+    list_display = (
+        "node",
+        "resource_name",
+        "ordinal",
+        "product",
+        "memory_mib",
+        "compute_share",
+        "state",
+    )
     list_filter = ("resource_name", "state", "node")
     list_select_related = ("node",)
+
+
+@admin.register(Closure)
+class ClosureAdmin(ReadOnlyAdmin[Closure]):
+    list_display = ("kind", "pool", "node", "starts_at", "ends_at", "reason", "canceled_at")
+    list_filter = ("kind", "pool")
+    list_select_related = ("pool", "node")

@@ -1,6 +1,7 @@
 """The hardware as others need to see it."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -68,6 +69,29 @@ def devices() -> QuerySet[Device]:
     return Device.objects.select_related("node__cluster").order_by(
         "node__cluster__name", "node__name", "resource_name", "ordinal", "pk"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCount:
+    """How many devices of one type a node has, and how many of them are in service."""
+
+    resource_name: str
+    total: int
+    in_service: int
+
+
+def types_by_node(nodes: Collection[Node]) -> Mapping[int, list[TypeCount]]:
+    """Return what is on each of ``nodes``, by primary key; what an import retired is left out."""
+    found: defaultdict[int, list[TypeCount]] = defaultdict(list)
+    for row in (
+        Device.objects.filter(node__in=nodes, retired_by_import=False)
+        .order_by("resource_name")
+        .values("node_id", "resource_name")
+        .annotate(total=Count("pk"), ok=Count("pk", filter=Q(state=DeviceState.IN_SERVICE)))
+    ):
+        counted = TypeCount(row["resource_name"], row["total"], row["ok"])
+        found[row["node_id"]].append(counted)
+    return found
 
 
 def closures() -> QuerySet[Closure]:

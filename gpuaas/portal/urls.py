@@ -2,13 +2,19 @@
 
 from django.urls import URLPattern, path
 
-from gpuaas.portal.views import booking, home, reservations
+from gpuaas.portal.views import booking, hardware, home, reservations
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("mine/", home.mine, name="mine"),
     path("book/", booking.book, name="book"),
+    path("inventory/", hardware.hardware, name="hardware"),
+    path("inventory/nodes/<int:number>/", hardware.node, name="node"),
+    path("inventory/devices/<int:number>/state/", hardware.device_state, name="device_state"),
+    path("inventory/closures/new/", hardware.close, name="close"),
+    path("inventory/closures/<int:number>/cancel/", hardware.open_again, name="open_again"),
+    path("inventory/import/", hardware.bring_in, name="import"),
     path("reservations/", reservations.reservations, name="reservations"),
     path("reservations/<uuid:public_id>/", reservations.reservation, name="reservation"),
     path("reservations/<uuid:public_id>/live/", reservations.live, name="live"),

@@ -194,6 +194,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
 
     node = ours.running.node
     device = node.devices.earliest("pk")
+    closure = make.closure(of=node, at=make.window(-48, -47))
     return {
         "": Thing({}, None, {}),
         "booked": sided("public_id", lambda side: side.booked.public_id, NOWHERE),
@@ -217,6 +218,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "pool-row": shared("object_id", node.pool_id, 0),
         "node-row": shared("object_id", node.pk, 0),
         "device-row": shared("object_id", device.pk, 0),
+        "closure-row": shared("object_id", closure.pk, 0),
         "nothing-row": shared("object_id", 0, 0),
         # what only the addresses of Django and allauth need
         "person": sided("id", lambda side: side.viewer.pk, 0),

@@ -22,6 +22,7 @@ FOR_MANAGERS = [
 FOR_PLATFORM = [
     "accounts_user",
     "accounts_membership",
+    "inventory_closure",
     "inventory_cluster",
     "inventory_pool",
     "inventory_node",

@@ -135,6 +135,7 @@
     each("[data-zone]", document, (note) => { note.textContent = `Times are in your time zone, ${zone}.`; });
     each("[data-without-script]", document, (element) => { element.hidden = true; });
     each("[data-booking]", document, booking);
+    each("[data-moments]", document, localInputs);
     document.querySelector("[data-focus]")?.focus();
     setInterval(() => tick(document), 1000);
   });
