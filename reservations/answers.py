@@ -100,6 +100,7 @@ class Bound(enum.StrEnum):
     BOOKED = "booked"
     CLOSED = "closed"
     OUT_OF_SERVICE = "out_of_service"
+    OVER = "over"
 
 
 @dataclass(frozen=True, slots=True)

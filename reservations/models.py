@@ -69,6 +69,9 @@ class Reservation(models.Model):
     released_at = models.DateTimeField(
         null=True, help_text="When its capacity came back, if before the end of the window"
     )
+    end_begun_at = models.DateTimeField(
+        null=True, help_text="When its session began to be removed: it is not extended any more"
+    )
     cost_minor = models.BigIntegerField(
         default=0, help_text="The price of the whole window in minor units (cents)"
     )

@@ -142,10 +142,15 @@ def give_up(*, session: WorkspaceSession, reason: str, now: datetime) -> None:
 
 
 def begin_stop(*, session: WorkspaceSession, now: datetime) -> None:
-    """Note that the namespace is being deleted; saying it again changes nothing."""
+    """Note that the namespace is being deleted; saying it again changes nothing.
+
+    Raises:
+        StaleReservation: the reservation was extended meanwhile; then it goes on.
+    """
     if session.state == SessionState.STOPPING.value:
         return
     with transaction.atomic():
+        reservations.begin_end(reservation=session.reservation, now=now)
         _move(session, SessionState.STOPPING)
         _note(session, waiting_for="", failures=0, retry_at=None)
         _tell(session, "The session ends: removing the workspace", at=now)

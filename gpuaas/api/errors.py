@@ -32,6 +32,7 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     reservations.WishRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     reservations.NotYourTeam: HTTPStatus.FORBIDDEN,
     reservations.PoolFull: HTTPStatus.CONFLICT,
+    reservations.CannotExtend: HTTPStatus.CONFLICT,
     reservations.StaleReservation: HTTPStatus.CONFLICT,
     inventory.PlatformAdminsOnly: HTTPStatus.FORBIDDEN,
     inventory.ReasonMissing: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -5,15 +5,24 @@ transaction that makes the change, and refuse with a `DomainError`.
 """
 
 from reservations.services.admission import admit
+from reservations.services.extension import extend, longest_extension
 from reservations.services.healing import Healing, heal, heal_all
-from reservations.services.moves import cancel, fail_missed, give_back, transition
-from reservations.services.refusals import NotYourTeam, PoolFull, StaleReservation, WishRefused
+from reservations.services.moves import begin_end, cancel, fail_missed, give_back, transition
+from reservations.services.offers import alternatives, first_fit, free_windows
+from reservations.services.refusals import (
+    CannotExtend,
+    NotYourTeam,
+    PoolFull,
+    StaleReservation,
+    WishRefused,
+)
 from reservations.services.rules import Approval, Evaluation, authority_over, evaluate
 from reservations.services.telling import remind, tell
 from reservations.services.wishes import Wish, default_share, usual_demand
 
 __all__ = [
     "Approval",
+    "CannotExtend",
     "Evaluation",
     "Healing",
     "NotYourTeam",
@@ -22,14 +31,20 @@ __all__ = [
     "Wish",
     "WishRefused",
     "admit",
+    "alternatives",
     "authority_over",
+    "begin_end",
     "cancel",
     "default_share",
     "evaluate",
+    "extend",
     "fail_missed",
+    "first_fit",
+    "free_windows",
     "give_back",
     "heal",
     "heal_all",
+    "longest_extension",
     "remind",
     "tell",
     "transition",

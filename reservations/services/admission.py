@@ -127,11 +127,11 @@ def _find_place(booking: Booking) -> placement.Placement | None:
             demand=wish.demand,
             window=wish.window,
         )
-        if place is None or _lock_waiting(place.moved):
+        if place is None or lock_waiting(place.moved):
             return place
 
 
-def _lock_waiting(reservations: Mapping[int, Sequence[int]]) -> bool:
+def lock_waiting(reservations: Mapping[int, Sequence[int]]) -> bool:
     """Lock those of ``reservations`` that have not started; return whether that is all of them."""
     if not reservations:
         return True

@@ -47,6 +47,24 @@ def fail_missed(*, reservation: Reservation, now: datetime) -> None:
     )
 
 
+def begin_end(*, reservation: Reservation, now: datetime) -> None:
+    """Note that what runs for the reservation is being removed: its end stands from now on.
+
+    One that is not live any more cannot be extended anyway.
+
+    Raises:
+        StaleReservation: somebody extended it meanwhile; then nothing may be removed.
+    """
+    if not reservation.is_live:
+        return
+    changed_rows = Reservation.objects.filter(
+        pk=reservation.pk, ends_at=reservation.ends_at
+    ).update(end_begun_at=now)
+    if changed_rows == 0:
+        raise StaleReservation("it was extended just now: look again")
+    reservation.end_begun_at = now
+
+
 def transition(
     *,
     reservation: Reservation,
@@ -57,9 +75,9 @@ def transition(
 ) -> None:
     """Move ``reservation`` one step along its lifecycle.
 
-    Compare-and-swap instead of a row lock: the UPDATE names the state we read, so of two writers
-    exactly one changes a row and the other raises `StaleReservation`.  A move to a terminal state
-    gives the devices back from ``now`` on; that takes no lock.
+    Compare-and-swap instead of a row lock: the UPDATE names the state and the end we read, so of
+    two writers exactly one changes a row and the other raises `StaleReservation`.  A move to a
+    terminal state gives the devices back from ``now`` on; that takes no lock.
     """
     source = lifecycle.State(reservation.state)
     lifecycle.check_transition(source, target)
@@ -71,9 +89,10 @@ def transition(
     if target in lifecycle.TERMINAL and now < reservation.ends_at:
         changes["released_at"] = now
     with transaction.atomic():
-        changed_rows = Reservation.objects.filter(pk=reservation.pk, state=source.value).update(
-            **changes
-        )
+        # The end too: by it we decided whether there are devices to give back.
+        changed_rows = Reservation.objects.filter(
+            pk=reservation.pk, state=source.value, ends_at=reservation.ends_at
+        ).update(**changes)
         if changed_rows == 0:
             raise StaleReservation("somebody else changed this reservation just now: look again")
         if "released_at" in changes:

@@ -1,10 +1,12 @@
 """Every way in which a booking is refused."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 from gpuaas.core import errors
 from reservations import policy
-from reservations.answers import Alternative
+from reservations.answers import Alternative, Bound
 from reservations.capacity import Demand, Window
 from reservations.services.wishes import Wish
 
@@ -52,10 +54,55 @@ class PoolFull(errors.DomainError):
         self.alternatives = tuple(alternatives)
 
 
+class CannotExtend(errors.DomainError):
+    """The booking cannot end as late as that.
+
+    ``until`` is the latest end it can have; its present end, ``ends_at``, where that is none later.
+    ``afterwards`` is the first window in which the rest could be booked anew, if there is one.
+    """
+
+    code = "cannot_extend"
+
+    def __init__(
+        self,
+        *,
+        ends_at: datetime,
+        until: datetime,
+        because: Bound,
+        afterwards: Window | None = None,
+    ) -> None:
+        super().__init__(_how_long(ends_at, until, because, afterwards))
+        self.ends_at = ends_at
+        self.until = until
+        self.because = because
+        self.afterwards = afterwards
+
+
 class StaleReservation(errors.DomainError):
     """Somebody moved the reservation between our read and our write."""
 
     code = "stale"
+
+
+BOUND_IN_WORDS: Final = {
+    Bound.LONGEST: "that is the longest booking there is",
+    Bound.BOOKED: "from then on others have booked what it needs",
+    Bound.CLOSED: "from then on its server is closed",
+    Bound.OUT_OF_SERVICE: "its server, or a device of it, is out of service",
+    Bound.OVER: "it is over",
+}
+
+
+def _how_long(ends_at: datetime, until: datetime, because: Bound, afterwards: Window | None) -> str:
+    why = BOUND_IN_WORDS[because]
+    if until <= ends_at:
+        said = f"it cannot end later than {ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {why}"
+    else:
+        said = f"you can have it until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {why}"
+    if afterwards is None:
+        return said
+    again = f"{afterwards.starts_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{said}; the rest can be booked anew from {again}"
 
 
 def _shortage(demand: Demand, free: Demand) -> str:

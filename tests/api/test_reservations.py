@@ -265,7 +265,7 @@ def test_a_pool_that_stays_full_offers_nothing(
     pool: Pool, member: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make.reservation(of=pool, at=make.window(0, 6), units=4)
-    monkeypatch.setattr("reservations.placement.first_fit", lambda *_, **__: None)
+    monkeypatch.setattr("reservations.answers.first_fit", lambda *_, **__: None)
 
     assert post(member).json()["nearest"] is None
 
