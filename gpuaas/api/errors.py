@@ -6,7 +6,8 @@ Every error has one form, and ``code`` is for programs:
      "problems": [{"code": "window_too_short", "field": "ends_at", "message": "..."}]}
 
 ``problems`` is there when single fields are to blame; `PoolFull` adds what is ``free`` and the
-``nearest`` window with room.
+``nearest`` window with room, further ``free_windows`` and ``alternatives`` on other types;
+`CannotExtend` adds ``until`` when it can be had.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,9 +22,9 @@ from gpuaas.accounts import services as accounts
 from gpuaas.core import errors, locks
 from gpuaas.inventory import files
 from gpuaas.inventory import services as inventory
-from reservations import lifecycle
+from reservations import answers, lifecycle
 from reservations import services as reservations
-from reservations.capacity import QUANTITIES
+from reservations.capacity import QUANTITIES, Window
 from sessions import services as sessions
 from tokenomics import documents
 from tokenomics import services as tokenomics
@@ -92,9 +93,37 @@ def _details(error: errors.DomainError) -> dict[str, object]:
         nearest = error.nearest
         return {
             "free": {quantity: getattr(error.free, quantity) for quantity in QUANTITIES},
-            "nearest": nearest and {"starts_at": nearest.starts_at, "ends_at": nearest.ends_at},
+            "nearest": nearest and _window(nearest),
+            "free_windows": [_window(each) for each in error.free_windows],
+            "alternatives": [alternative(each) for each in error.alternatives],
+        }
+    if isinstance(error, reservations.CannotExtend):
+        return {
+            "ends_at": error.ends_at,
+            "until": error.until,
+            "because": error.because.value,
+            "afterwards": error.afterwards and _window(error.afterwards),
         }
     return {}
+
+
+def alternative(each: answers.Alternative) -> dict[str, object]:
+    """Return an alternative as what can be posted to book it, and in words."""
+    return {
+        "resource_name": each.resource_name,
+        "units": each.units,
+        **_window(each.window),
+        "cpu_millicores": each.demand.cpu_millicores,
+        "memory_mib": each.demand.memory_mib,
+        "storage_gib": each.demand.storage_gib,
+        "gpu_memory_gb": each.gpu_memory_gb,
+        "is_smaller": each.is_smaller,
+        "message": str(each),
+    }
+
+
+def _window(window: Window) -> dict[str, object]:
+    return {"starts_at": window.starts_at, "ends_at": window.ends_at}
 
 
 def _body_of(error: Exception, data: Any) -> dict[str, object]:

@@ -70,6 +70,10 @@ def _approved(facts: _Facts) -> tuple[str, str]:
     )
 
 
+def _extended(facts: _Facts) -> tuple[str, str]:
+    return f"Extended: {facts.what}", f"It is yours until {facts.at('ends_at')} now."
+
+
 def _starting(facts: _Facts) -> tuple[str, str]:
     return (
         f"{facts.what} starts in {_minutes(facts)}",
@@ -149,6 +153,7 @@ _SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
     "reservation.starting": _starting,
     "session.ready": _ready,
     "reservation.ending": _ending,
+    "reservation.extended": _extended,
     "reservation.completed": _completed,
     "reservation.canceled": _canceled,
     "reservation.failed": _failed,

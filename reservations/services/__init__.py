@@ -15,6 +15,7 @@ from reservations.services.refusals import (
     PoolFull,
     StaleReservation,
     WishRefused,
+    bound_in_words,
 )
 from reservations.services.rules import Approval, Evaluation, authority_over, evaluate
 from reservations.services.telling import remind, tell
@@ -34,6 +35,7 @@ __all__ = [
     "alternatives",
     "authority_over",
     "begin_end",
+    "bound_in_words",
     "cancel",
     "default_share",
     "evaluate",

@@ -13,7 +13,6 @@ from gpuaas.core import locks
 from gpuaas.inventory.models import Pool
 from gpuaas.notifications import services as notifications
 from reservations import lifecycle, placement, policy, selectors
-from reservations.capacity import Demand
 from reservations.models import Reservation, TeamLedger
 from reservations.services import holds, in_one_call, offers, rules
 from reservations.services.booking import Answer, Booking, Outcome, exclusion_as_busy
@@ -98,18 +97,17 @@ def admit_by_moving_others(booking: Booking) -> Answer:
         already = selectors.booked_as(booking.wish.public_id, by=booking.requested_by)
         if already is not None:
             return Answer(Outcome.ALREADY, already)
-        if not _ledger_stands(booking):
+        if not ledger_stands(booking.team, version=booking.terms.ledger_version):
             return Answer(Outcome.LEDGER_MOVED)
         place = _find_place(booking)
         return Answer(Outcome.BOOKED, _book(booking, place)) if place else Answer(Outcome.FULL)
 
 
-def _ledger_stands(booking: Booking) -> bool:
+def ledger_stands(team: Team, *, version: int | None) -> bool:
     """Raise the team's ledger from the version that its limits were evaluated at."""
-    version = booking.terms.ledger_version
     if version is None:
         return True
-    ledger = TeamLedger.objects.filter(team=booking.team, version=version)
+    ledger = TeamLedger.objects.filter(team=team, version=version)
     return ledger.update(version=version + 1) == 1
 
 

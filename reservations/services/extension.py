@@ -2,22 +2,30 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from django.db import transaction
+from django.db.models import F
 
 from gpuaas.accounts.models import User
 from gpuaas.audit import services as audit
 from gpuaas.core import locks
+from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory.models import Pool
-from reservations import answers, lifecycle, placement, policy, selectors
+from reservations import answers, facts, lifecycle, placement, policy, selectors
 from reservations.answers import Bound, Extension
 from reservations.capacity import Window
 from reservations.models import DeviceHold, Reservation
-from reservations.services import admission, holds, telling
-from reservations.services.booking import exclusion_as_busy
+from reservations.services import admission, holds, rules, telling
+from reservations.services.booking import Terms, exclusion_as_busy
 from reservations.services.refusals import CannotExtend, StaleReservation, WishRefused
+from reservations.services.wishes import Wish
 
-_AGAIN = "somebody else changed this reservation just now: look again"
+OF_THE_WHOLE: Final = frozenset({"window_too_long", "approval_needed"})
+OF_WHAT_IS_ADDED: Final = frozenset(
+    {"pool_not_allowed", "too_many_units_at_once", "gpu_hours_per_week", "budget_exceeded"}
+)
+_AGAIN: Final = "somebody else changed this reservation just now: look again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +40,12 @@ class _Calendar:
 def longest_extension(*, reservation: Reservation, now: datetime) -> Extension:
     """Return the latest end that the reservation can have at the moment, and what bounds it.
 
+    Limits of the team that count what else it books are not looked at; `extend` does.
+
     Raises:
         CannotExtend: it is over, or its node is out of service.
     """
-    return _longest(reservation, _calendar(reservation, now))
+    return _longest(_calendar(reservation, now), _at_most(reservation))
 
 
 def extend(
@@ -55,29 +65,34 @@ def extend(
     locks.refuse_enclosing_transaction()
     if ends_at == reservation.ends_at:
         return reservation
-    if ends_at is not None:
-        _check_rules(reservation, ends_at, now)
-    with exclusion_as_busy(), transaction.atomic(durable=True):
-        locks.hold_until_commit(
-            locks.LockSpace.POOL_CAPACITY,
-            _pool_of(reservation).pk,
-            wait_at_most=admission.ADMISSION_LOCK_WAIT,
-        )
-        found = _find_room(reservation, ends_at, now)
-        if isinstance(found, CannotExtend):
-            refusal = found
-        else:
-            _write(reservation, *found, actor=actor, now=now)
-            return reservation
-    # What comes after it is looked for without the lock.
-    raise _with_what_follows(refusal, reservation, ends_at, now)
+    at_most = _at_most(reservation)
+    until = ends_at or _longest(_calendar(reservation, now), at_most).until
+    for _ in range(admission.EVALUATIONS):
+        terms = _terms(reservation, until, now)
+        rules.ensure_ledger(reservation.team, version=terms.ledger_version)
+        with exclusion_as_busy(), transaction.atomic(durable=True):
+            locks.hold_until_commit(
+                locks.LockSpace.POOL_CAPACITY,
+                _pool_of(reservation).pk,
+                wait_at_most=admission.ADMISSION_LOCK_WAIT,
+            )
+            if not admission.ledger_stands(reservation.team, version=terms.ledger_version):
+                continue
+            found = _find_room(reservation, until, at_most, now)
+            if isinstance(found, placement.Placement):
+                _write(reservation, until, found, terms, actor=actor, now=now)
+                return reservation
+            transaction.set_rollback(True)  # nothing was spent
+        # What comes after it is looked for without the lock.
+        raise _with_what_follows(found, reservation, until, now)
+    raise locks.LockBusy("others of your team are booking right now: try again")
 
 
 def _with_what_follows(
-    refusal: CannotExtend, reservation: Reservation, ends_at: datetime | None, now: datetime
+    refusal: CannotExtend, reservation: Reservation, ends_at: datetime, now: datetime
 ) -> CannotExtend:
     """Return the refusal with the first window in which the rest of the time could be booked."""
-    if ends_at is None:
+    if ends_at - refusal.until < policy.SHORTEST:
         return refusal
     calendar = _calendar(reservation, now)
     rest = Window(max(refusal.until, now), max(refusal.until, now) + (ends_at - refusal.until))
@@ -92,17 +107,16 @@ def _with_what_follows(
         ends_at=refusal.ends_at,
         until=refusal.until,
         because=refusal.because,
-        afterwards=afterwards if rest.length >= policy.SHORTEST else None,
+        afterwards=afterwards,
     )
 
 
 def _find_room(
-    reservation: Reservation, ends_at: datetime | None, now: datetime
-) -> tuple[datetime, placement.Placement] | CannotExtend:
+    reservation: Reservation, until: datetime, at_most: datetime, now: datetime
+) -> placement.Placement | CannotExtend:
     while True:
         calendar = _calendar(reservation, now)
-        longest = _longest(reservation, calendar)
-        until = longest.until if ends_at is None else ends_at
+        longest = _longest(calendar, at_most)
         place = (
             placement.stretch(calendar.node, calendar.held, until=until)
             if reservation.ends_at < until <= longest.until
@@ -113,13 +127,14 @@ def _find_room(
                 ends_at=reservation.ends_at, until=longest.until, because=longest.because
             )
         if admission.lock_waiting(place.moved):
-            return until, place
+            return place
 
 
 def _write(
     reservation: Reservation,
     until: datetime,
     place: placement.Placement,
+    terms: Terms,
     *,
     actor: User,
     now: datetime,
@@ -128,10 +143,11 @@ def _write(
     before = reservation.ends_at
     changed_rows = Reservation.objects.filter(
         pk=reservation.pk, state=reservation.state, ends_at=before, end_begun_at=None
-    ).update(ends_at=until)
+    ).update(ends_at=until, cost_minor=F("cost_minor") + terms.cost_minor)
     if changed_rows == 0:
         raise StaleReservation(_AGAIN)
     reservation.ends_at = until
+    reservation.cost_minor += terms.cost_minor
     DeviceHold.objects.filter(reservation=reservation).delete()
     holds.exchange(place.moved, at=now)
     holds.hold(reservation, place.devices)
@@ -149,22 +165,55 @@ def _write(
     telling.tell(event, reservation=reservation, actor=actor, at=now, key=key)
 
 
-def _check_rules(reservation: Reservation, ends_at: datetime, now: datetime) -> None:
-    """Refuse an end that is no extension, or that rules forbid for the window as a whole."""
-    window = Window(reservation.starts_at, ends_at)
-    if ends_at < reservation.ends_at:
-        until = f"{reservation.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        message = f"it ends later than that already: choose an end after {until}"
+def _terms(reservation: Reservation, until: datetime, now: datetime) -> Terms:
+    """Return what the added time costs, or refuse what rules forbid.
+
+    Lengths and approvals are about the whole window; what is counted, and paid, about what is
+    added: the team's own booking does not stand against itself.  What an approver set aside when
+    it was booked stays so.
+    """
+    if until < reservation.ends_at:
+        at = f"{reservation.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        message = f"it ends later than that already: choose an end after {at}"
         raise WishRefused([policy.Problem("not_an_extension", "ends_at", message)])
-    found = policy.problems_with(window=window, units=reservation.units, now=now)
-    if problems := [each for each in found if each.field == "ends_at"]:
+    whole = _evaluate(reservation, Window(reservation.starts_at, until), now)
+    added = _evaluate(reservation, Window(reservation.ends_at, until), now)
+    against = [
+        *(each for each in whole.problems if each.code in OF_THE_WHOLE),
+        *(each for each in added.problems if each.code in OF_WHAT_IS_ADDED),
+    ]
+    if problems := [each for each in against if each.code not in reservation.overridden]:
         raise WishRefused(problems)
+    return added.terms
 
 
-def _longest(reservation: Reservation, calendar: _Calendar) -> Extension:
-    return answers.longest_extension(
-        calendar.node, calendar.held, at_most=reservation.starts_at + policy.LONGEST
+def _evaluate(reservation: Reservation, window: Window, now: datetime) -> rules.Evaluation:
+    wish = Wish(
+        resource_name=reservation.resource_name,
+        units=reservation.units,
+        window=window,
+        mode=AllocationMode(reservation.mode),
+        cpu_millicores=reservation.cpu_millicores,
+        memory_mib=reservation.memory_mib,
+        storage_gib=reservation.storage_gib,
     )
+    return rules.evaluate(pool=reservation.pool, team=reservation.team, wish=wish, now=now)
+
+
+def _at_most(reservation: Reservation) -> datetime:
+    """Return the latest end that the product, the pool and the team allow."""
+    of = facts.standing_rules(
+        pool=reservation.pool,
+        team=reservation.team,
+        resource_name=reservation.resource_name,
+        at=reservation.starts_at,
+    )
+    bounds = [policy.LONGEST, *(each.longest for each in of.rules.sources if each.longest)]
+    return reservation.starts_at + min(bounds)
+
+
+def _longest(calendar: _Calendar, at_most: datetime) -> Extension:
+    return answers.longest_extension(calendar.node, calendar.held, at_most=at_most)
 
 
 def _calendar(reservation: Reservation, now: datetime) -> _Calendar:

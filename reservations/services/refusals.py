@@ -93,6 +93,11 @@ BOUND_IN_WORDS: Final = {
 }
 
 
+def bound_in_words(bound: Bound) -> str:
+    """Return why a booking cannot end later, as the second half of a sentence."""
+    return BOUND_IN_WORDS[bound]
+
+
 def _how_long(ends_at: datetime, until: datetime, because: Bound, afterwards: Window | None) -> str:
     why = BOUND_IN_WORDS[because]
     if until <= ends_at:

@@ -43,10 +43,15 @@ def _prices(world: World, team: str) -> dict[str, Any]:
     return {"yaml": documents.yaml_of(documents.packaged_prices())}
 
 
+def _extension(world: World, team: str) -> dict[str, Any]:
+    return {"as_much_as_possible": True}
+
+
 # The second argument is the slug of the team that the request is about.
 BODIES: Final[dict[str, Body]] = {
     "POST api:planning": _scenario,
     "POST api:planning-prices": _prices,
+    "POST api:reservation-extend": _extension,
     "POST api:reservations": _booking,
     "POST api:scenarios": _saved,
     "POST api:tokens": _token,

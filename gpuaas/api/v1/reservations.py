@@ -169,6 +169,53 @@ class ReservationGiveBack(APIView):
         return _end(services.give_back, caller(request), public_id)
 
 
+class ExtensionInput(serializers.Serializer[None]):
+    """A new end, or as late as possible: one of the two."""
+
+    ends_at = fields.InstantField(required=False)
+    as_much_as_possible = serializers.BooleanField(required=False, default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("ends_at" in attrs) == attrs["as_much_as_possible"]:
+            message = "Say either ends_at, or as_much_as_possible: true."
+            raise serializers.ValidationError({"ends_at": [message]}, code="one_of_two")
+        return attrs
+
+
+class ReservationExtension(APIView):
+    """How long a booking can be extended at most, at the moment, and why not further."""
+
+    def get(self, request: Request, public_id: UUID) -> Response:
+        now = timezone.now()
+        reservation = _visible(caller(request), public_id, now=now)
+        longest = services.longest_extension(reservation=reservation, now=now)
+        return Response(
+            {
+                "ends_at": reservation.ends_at,
+                "until": longest.until,
+                "because": longest.because.value,
+                "message": services.bound_in_words(longest.because),
+            }
+        )
+
+
+class ReservationExtend(APIView):
+    """Let a booking end later.  The same end again is no error."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        data = ExtensionInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        now, person = timezone.now(), caller(request)
+        reservation = _changeable(person, public_id, now=now)
+        services.extend(
+            reservation=reservation,
+            ends_at=data.validated_data.get("ends_at"),
+            actor=person,
+            now=now,
+        )
+        return Response(ReservationOutput(reservation).data)
+
+
 def _number_of(request: Request, person: User) -> UUID:
     """Return the booking's number: always the same for one person's Idempotency-Key.
 
@@ -180,12 +227,17 @@ def _number_of(request: Request, person: User) -> UUID:
 
 def _end(service: Callable[..., None], person: User, public_id: UUID) -> Response:
     now = timezone.now()
+    reservation = _changeable(person, public_id, now=now)
+    service(reservation=reservation, actor=person, now=now)
+    return Response(ReservationOutput(reservation).data)
+
+
+def _changeable(person: User, public_id: UUID, *, now: datetime) -> Any:
     reservation = _visible(person, public_id, now=now)
     changeable = selectors.reservations_changeable_by(person, now=now)
     if not changeable.filter(public_id=public_id).exists():
         raise services.NotYourTeam(f"you may look at the bookings of {reservation.team}, not more")
-    service(reservation=reservation, actor=person, now=now)
-    return Response(ReservationOutput(reservation).data)
+    return reservation
 
 
 def _visible(person: User, public_id: UUID, *, now: datetime) -> Any:

@@ -45,6 +45,16 @@ urlpatterns = [
         name="reservation-cancel",
     ),
     path(
+        "reservations/<uuid:public_id>/extension/",
+        reservations.ReservationExtension.as_view(),
+        name="reservation-extension",
+    ),
+    path(
+        "reservations/<uuid:public_id>/extend/",
+        reservations.ReservationExtend.as_view(),
+        name="reservation-extend",
+    ),
+    path(
         "reservations/<uuid:public_id>/give-back/",
         reservations.ReservationGiveBack.as_view(),
         name="reservation-give-back",

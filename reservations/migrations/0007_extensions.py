@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reservations', '0005_admit_booking'),
+        ('reservations', '0006_booking_flags'),
     ]
 
     operations = [
