@@ -1,4 +1,4 @@
-"""What a POST, PATCH or DELETE of the matrix sends.  What is not named sends nothing."""
+"""What a POST, PATCH or DELETE of the matrix sends, or a GET asks; what is not named, nothing."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -47,8 +47,19 @@ def _extension(world: World, team: str) -> dict[str, Any]:
     return {"as_much_as_possible": True}
 
 
+def _hours(world: World, team: str) -> dict[str, Any]:
+    return {"resource_name": make.SLICE, "starts_at": world.now.isoformat()}
+
+
+def _window(world: World, team: str) -> dict[str, Any]:
+    ends_at = world.now + timedelta(days=1)
+    return {"starts_at": world.now.isoformat(), "ends_at": ends_at.isoformat()}
+
+
 # The second argument is the slug of the team that the request is about.
 BODIES: Final[dict[str, Body]] = {
+    "GET api:availability": _hours,
+    "GET api:calendar": _window,
     "POST api:planning": _scenario,
     "POST api:planning-prices": _prices,
     "POST api:reservation-extend": _extension,

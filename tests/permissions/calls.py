@@ -46,7 +46,7 @@ def call(world: World, row: Row, *, role: str, named: dict[str, Any], team: str)
     is_json = row.name.startswith("api:")
     options: dict[str, Any] = {"content_type": "application/json"} if is_json else {}
     if row.method in {"GET", "HEAD"}:
-        content, options = {}, {}
+        options = {}
     cache.clear()  # nobody has asked too often
     client = world.client(role)
     point = transaction.savepoint()

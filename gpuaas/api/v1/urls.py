@@ -1,6 +1,6 @@
 from django.urls import path
 
-from gpuaas.api.v1 import inventory, planning, pools, reservations, tokens
+from gpuaas.api.v1 import calendar, inventory, planning, pools, reservations, tokens
 
 app_name = "api"
 urlpatterns = [
@@ -33,6 +33,8 @@ urlpatterns = [
     ),
     path("pools/", pools.PoolList.as_view(), name="pools"),
     path("pools/<slug:slug>/", pools.PoolDetail.as_view(), name="pool"),
+    path("pools/<slug:slug>/availability/", calendar.Availability.as_view(), name="availability"),
+    path("pools/<slug:slug>/calendar/", calendar.Calendar.as_view(), name="calendar"),
     path("reservations/", reservations.ReservationList.as_view(), name="reservations"),
     path(
         "reservations/<uuid:public_id>/",

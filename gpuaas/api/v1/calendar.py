@@ -1,0 +1,104 @@
+"""``/api/v1/pools/<slug>/availability/`` and ``.../calendar/``: a pool over time."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from gpuaas.api.callers import caller
+from gpuaas.api.fields import InstantField
+from gpuaas.api.inputs import StrictInput
+from gpuaas.inventory import selectors as inventory
+from reservations import calendar
+from reservations.capacity import Window
+
+HOURS_AT_MOST: Final = 14 * 24
+LONGEST: Final = timedelta(days=31)
+
+
+class AvailabilityQuery(StrictInput):
+    resource_name = serializers.CharField(max_length=80)
+    starts_at = InstantField(required=False)
+    hours = serializers.IntegerField(min_value=1, max_value=HOURS_AT_MOST, default=HOURS_AT_MOST)
+
+
+class CalendarQuery(StrictInput):
+    starts_at = InstantField()
+    ends_at = InstantField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        length = attrs["ends_at"] - attrs["starts_at"]
+        if not timedelta(0) < length <= LONGEST:
+            message = f"Ask for more than nothing and at most {LONGEST.days} days."
+            raise serializers.ValidationError({"ends_at": [message]}, code="window")
+        return attrs
+
+
+class Availability(APIView):
+    """How many devices of one type are free in each hour, from an hour's beginning on."""
+
+    def get(self, request: Request, slug: str) -> Response:
+        query = AvailabilityQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        pool = get_object_or_404(inventory.pools(), slug=slug)
+        since = asked.get("starts_at", timezone.now()).replace(minute=0, second=0, microsecond=0)
+        free = calendar.free_by_hour(
+            pool, resource_name=asked["resource_name"], since=since, hours=asked["hours"]
+        )
+        if free is None:
+            message = f"There is no {asked['resource_name']!r} in {pool}."
+            raise serializers.ValidationError({"resource_name": [message]}, code="unknown")
+        return Response({"starts_at": _text(since), "hours": len(free), "free": free})
+
+
+class Calendar(APIView):
+    """Every device with what is booked on it; the bookings of others only as taken time."""
+
+    def get(self, request: Request, slug: str) -> Response:
+        query = CalendarQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        pool = get_object_or_404(inventory.pools(), slug=slug)
+        found = calendar.rows(
+            pool,
+            within=Window(asked["starts_at"], asked["ends_at"]),
+            seen_by=caller(request),
+            now=timezone.now(),
+        )
+        return Response({"devices": [_show(row) for row in found]})
+
+
+def _show(row: calendar.Row) -> dict[str, Any]:
+    device = row.device
+    return {
+        "node": device.node.name,
+        "resource_name": device.resource_name,
+        "ordinal": device.ordinal,
+        "bookings": [_entry(entry) for entry in row.entries],
+    }
+
+
+def _entry(entry: calendar.Entry) -> dict[str, Any]:
+    shown = {
+        "starts_at": _text(entry.starts_at),
+        "ends_at": _text(entry.ends_at),
+        "whose": entry.whose,
+    }
+    if entry.whose != calendar.OTHERS:
+        shown |= {
+            "reservation": str(entry.public_id),
+            "team": entry.team,
+            "requested_by": entry.by,
+            "purpose": entry.purpose,
+        }
+    return shown
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
