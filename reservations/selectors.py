@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
@@ -38,6 +38,30 @@ def reservations_changeable_by(user: User, *, now: datetime) -> QuerySet[Reserva
     if user.is_active and user.is_platform_admin:
         return visible
     return visible.filter(team__in=accounts.teams_bookable_by(user, now=now))
+
+
+def with_flags(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:
+    """Return them with their open flag read along, in one query for all."""
+    standing = Prefetch(
+        "flags", BookingFlag.objects.filter(resolved_at=None), to_attr="standing_flags"
+    )
+    return reservations.prefetch_related(standing)
+
+
+def flagged(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:
+    """Return those that are in trouble and could not be moved."""
+    flags = BookingFlag.objects.filter(reservation=OuterRef("pk"), resolved_at=None)
+    return reservations.filter(Exists(flags), state__in=lifecycle.HOLDS_CAPACITY)
+
+
+def flag_of(reservation: Reservation) -> BookingFlag | None:
+    """Return what the matter is with a live booking; None: it is well."""
+    if not reservation.is_live:
+        return None
+    read: list[BookingFlag] | None = getattr(reservation, "standing_flags", None)
+    if read is None:
+        read = list(reservation.flags.filter(resolved_at=None))
+    return read[0] if read else None
 
 
 def booked_by(user: User, *, now: datetime) -> QuerySet[Reservation]:

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from gpuaas.accounts import services as accounts
+from gpuaas.api import offers
 from gpuaas.core import errors, locks
 from gpuaas.inventory import files
 from gpuaas.inventory import services as inventory
@@ -43,6 +44,8 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     inventory.ClosureOver: HTTPStatus.CONFLICT,
     inventory.ImportRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     files.FileRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    reservations.NotFlagged: HTTPStatus.CONFLICT,
+    reservations.OfferGone: HTTPStatus.CONFLICT,
     lifecycle.TransitionNotAllowed: HTTPStatus.CONFLICT,
     sessions.StaleSession: HTTPStatus.CONFLICT,
     accounts.TokenRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -89,6 +92,8 @@ def _details(error: errors.DomainError) -> dict[str, object]:
             {"code": p.code, "field": p.field, "message": p.message} for p in error.problems
         ]
         return {"problems": problems}
+    if isinstance(error, reservations.OfferGone):
+        return {"offers": [offers.offer_body(each) for each in error.offers]}
     if isinstance(error, reservations.PoolFull):
         nearest = error.nearest
         return {

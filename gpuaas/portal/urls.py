@@ -19,5 +19,10 @@ urlpatterns: list[URLPattern] = [
     path("reservations/<uuid:public_id>/", reservations.reservation, name="reservation"),
     path("reservations/<uuid:public_id>/live/", reservations.live, name="live"),
     path("reservations/<uuid:public_id>/give-back/", reservations.give_back, name="give_back"),
+    path(
+        "reservations/<uuid:public_id>/accept-offer/",
+        reservations.accept_offer,
+        name="accept_offer",
+    ),
     path("reservations/<uuid:public_id>/cancel/", reservations.cancel, name="cancel"),
 ]

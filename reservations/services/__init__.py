@@ -9,6 +9,7 @@ from reservations.services.extension import extend, longest_extension
 from reservations.services.healing import Healing, heal, heal_all
 from reservations.services.moves import begin_end, cancel, fail_missed, give_back, transition
 from reservations.services.offers import alternatives, first_fit, free_windows
+from reservations.services.rebooking import NotFlagged, Offer, OfferGone, accept_offer, offers_for
 from reservations.services.refusals import (
     CannotExtend,
     NotYourTeam,
@@ -26,11 +27,15 @@ __all__ = [
     "CannotExtend",
     "Evaluation",
     "Healing",
+    "NotFlagged",
     "NotYourTeam",
+    "Offer",
+    "OfferGone",
     "PoolFull",
     "StaleReservation",
     "Wish",
     "WishRefused",
+    "accept_offer",
     "admit",
     "alternatives",
     "authority_over",
@@ -47,6 +52,7 @@ __all__ = [
     "heal",
     "heal_all",
     "longest_extension",
+    "offers_for",
     "remind",
     "tell",
     "transition",

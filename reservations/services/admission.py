@@ -97,10 +97,15 @@ def admit_by_moving_others(booking: Booking) -> Answer:
         already = selectors.booked_as(booking.wish.public_id, by=booking.requested_by)
         if already is not None:
             return Answer(Outcome.ALREADY, already)
-        if not ledger_stands(booking.team, version=booking.terms.ledger_version):
-            return Answer(Outcome.LEDGER_MOVED)
-        place = _find_place(booking)
-        return Answer(Outcome.BOOKED, _book(booking, place)) if place else Answer(Outcome.FULL)
+        return book_under_lock(booking)
+
+
+def book_under_lock(booking: Booking) -> Answer:
+    """Book it, if it has a place; the caller holds the pool's capacity lock."""
+    if not ledger_stands(booking.team, version=booking.terms.ledger_version):
+        return Answer(Outcome.LEDGER_MOVED)
+    place = _find_place(booking)
+    return Answer(Outcome.BOOKED, _book(booking, place)) if place else Answer(Outcome.FULL)
 
 
 def ledger_stands(team: Team, *, version: int | None) -> bool:

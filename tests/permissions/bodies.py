@@ -65,6 +65,7 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:reservation-extend": _extension,
     "POST api:reservations": _booking,
     "POST api:scenarios": _saved,
+    "POST api:reservation-accept-offer": lambda _, __: {"offer": "none"},
     "POST api:tokens": _token,
     "PUT api:scenario": _changed,
 }

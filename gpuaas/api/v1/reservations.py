@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
-from gpuaas.api import fields, pages
+from gpuaas.api import fields, inputs, offers, pages
 from gpuaas.api.callers import caller
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
@@ -49,6 +49,20 @@ class ReservationInput(serializers.Serializer[None]):
     purpose = serializers.CharField(max_length=120, default="", allow_blank=True)
 
 
+class FlagOutput(serializers.Serializer[Any]):
+    """Why a booking is in trouble, and since when."""
+
+    cause = serializers.CharField()
+    detail = serializers.CharField()
+    since = serializers.DateTimeField()
+
+
+class OfferChoice(inputs.StrictInput):
+    """The offer that is accepted, by the name it came with."""
+
+    offer = serializers.CharField(max_length=300)
+
+
 class ReservationOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="public_id")
     pool = serializers.CharField(source="pool.slug")
@@ -67,6 +81,11 @@ class ReservationOutput(serializers.Serializer[Any]):
     state_reason = serializers.CharField()
     created_at = serializers.DateTimeField()
     released_at = serializers.DateTimeField()
+    flag = serializers.SerializerMethodField()
+
+    def get_flag(self, reservation: Any) -> dict[str, Any] | None:
+        flag = selectors.flag_of(reservation)
+        return None if flag is None else dict(FlagOutput(flag).data)
 
 
 class WorkspaceOutput(serializers.Serializer[Any]):
@@ -86,6 +105,7 @@ class ListFilter(serializers.Serializer[None]):
     )
     team = serializers.CharField(source="team__slug", max_length=40, required=False)
     pool = serializers.CharField(source="pool__slug", max_length=40, required=False)
+    flagged = serializers.BooleanField(required=False)
 
 
 def _show(rows: Iterable[Any]) -> list[dict[str, Any]]:
@@ -98,8 +118,15 @@ class ReservationList(APIView):
     def get(self, request: Request) -> Response:
         wanted = ListFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)
+        given = dict(wanted.validated_data)
         visible = selectors.reservations_visible_to(caller(request), now=timezone.now())
-        return pages.page_of(visible.filter(**wanted.validated_data), request, show=_show)
+        if "flagged" in request.query_params:
+            in_trouble = selectors.flagged(visible)
+            among = given.pop("flagged")
+            visible = in_trouble if among else visible.exclude(pk__in=in_trouble.values("pk"))
+        given.pop("flagged", None)
+        found = selectors.with_flags(visible.filter(**given))
+        return pages.page_of(found, request, show=_show)
 
     def post(self, request: Request) -> Response:
         data = ReservationInput(data=request.data)
@@ -151,7 +178,34 @@ class ReservationDetail(APIView):
             {
                 **ReservationOutput(reservation).data,
                 "workspace": workspace and WorkspaceOutput(workspace).data,
+                "offers": [
+                    offers.offer_body(each)
+                    for each in (
+                        services.offers_for(reservation=reservation, now=now)
+                        if selectors.flag_of(reservation)
+                        else ()
+                    )
+                ],
             }
+        )
+
+
+class ReservationAcceptOffer(APIView):
+    """Exchange a booking in trouble for one of its offers: both or neither."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        person, now = caller(request), timezone.now()
+        reservation = _visible(person, public_id, now=now)
+        data = OfferChoice(data=request.data)
+        data.is_valid(raise_exception=True)
+        booked = services.accept_offer(
+            reservation=reservation, number=data.validated_data["offer"], actor=person, now=now
+        )
+        address = reverse("api:reservation", args=[booked.public_id])
+        return Response(
+            ReservationOutput(booked).data,
+            status=HTTPStatus.CREATED,
+            headers={"Location": request.build_absolute_uri(address)},
         )
 
 

@@ -57,6 +57,11 @@ urlpatterns = [
         name="reservation-extend",
     ),
     path(
+        "reservations/<uuid:public_id>/flag/accept/",
+        reservations.ReservationAcceptOffer.as_view(),
+        name="reservation-accept-offer",
+    ),
+    path(
         "reservations/<uuid:public_id>/give-back/",
         reservations.ReservationGiveBack.as_view(),
         name="reservation-give-back",

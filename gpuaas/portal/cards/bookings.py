@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from gpuaas.portal import wording
-from reservations import lifecycle
+from reservations import lifecycle, selectors
 from reservations.lifecycle import State
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class BookingCard:
     """One reservation, short.
 
     ``workspace_url`` is set while the workspace can be opened; ``book_again``, a query for the
-    booking form, when all is over.
+    booking form, when all is over; ``trouble``, what the matter is with its hardware.
     """
 
     public_id: UUID
@@ -59,6 +59,7 @@ class BookingCard:
     may_give_back: bool
     may_cancel: bool
     book_again: str
+    trouble: str = ""
 
 
 def badge(state: State) -> Badge:
@@ -89,6 +90,7 @@ def booking_card(
         may_give_back=may_change and state == State.ACTIVE,
         may_cancel=may_change and state in lifecycle.HOLDS_CAPACITY,
         book_again=_again(reservation) if may_change and state in lifecycle.TERMINAL else "",
+        trouble=flag.detail if (flag := selectors.flag_of(reservation)) else "",
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpuaas.portal import wording
 from gpuaas.portal.cards.bookings import can_open, fingerprint
-from reservations import lifecycle
+from reservations import lifecycle, selectors
 from reservations.lifecycle import State
 
 if TYPE_CHECKING:
@@ -109,6 +109,14 @@ def _now(reservation: "Reservation", session: "WorkspaceSession | None", now: da
 
 
 def _before(reservation: "Reservation", now: datetime) -> Now:
+    flag = selectors.flag_of(reservation)
+    if flag is not None and now >= reservation.starts_at:
+        return Now(
+            "Waiting for its hardware",
+            f"{flag.detail}. It starts as soon as that is well, or when another place is free.",
+            "danger",
+            "alert-triangle",
+        )
     if now < reservation.starts_at:
         return Now(
             "Booked",
@@ -223,6 +231,9 @@ _ACTIONS: Final[Mapping[str, str]] = {
     "reservation.completed": "Completed",
     "reservation.canceled": "Canceled",
     "reservation.failed": "Failed",
+    "reservation.moved": "Moved to other hardware of the same kind: nothing changes for you",
+    "reservation.flagged": "In trouble",
+    "reservation.unflagged": "Out of trouble",
     "reservation.devices_exchanged": "Moved to other devices of the same node, to make room",
 }
 
@@ -231,7 +242,8 @@ def _sentence(event: "AuditEvent") -> str:
     said = _ACTIONS.get(event.action, event.action)
     if event.actor is not None:
         return f"{said} by {event.actor.get_full_name() or event.actor.get_username()}"
-    reason = event.data.get("reason", "") if event.action == "reservation.failed" else ""
+    says_why = event.action in ("reservation.failed", "reservation.flagged")
+    reason = event.data.get("reason", "") if says_why else ""
     return f"{said}: {reason}" if reason else said
 
 

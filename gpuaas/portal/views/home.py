@@ -70,7 +70,7 @@ def _mine(user: User, now: datetime) -> dict[str, object]:
 
 def _cards(user: User, now: datetime) -> list[BookingCard]:
     found = (
-        selectors.booked_by(user, now=now)
+        selectors.with_flags(selectors.booked_by(user, now=now))
         .filter(state__in=HOLDS_CAPACITY)
         .select_related("workspace", "pool__cluster")
         .order_by("starts_at", "pk")[:NEXT_AT_MOST]

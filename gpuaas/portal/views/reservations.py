@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from gpuaas.accounts.models import User
@@ -20,6 +20,7 @@ from gpuaas.core.errors import DomainError
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import bookings
 from gpuaas.portal.cards.ending import CANCEL, GIVE_BACK, Ending
+from gpuaas.portal.cards.offers import offer_card
 from gpuaas.portal.cards.story import Story, history_lines, story_of
 from gpuaas.portal.views.responses import unless_seen
 from reservations import selectors, services
@@ -47,7 +48,8 @@ def reservations(request: PortalRequest, user: User) -> HttpResponse:
     )
     if state in State.__members__:
         found = found.filter(state=state)
-    page = Paginator(found.select_related("workspace"), PER_PAGE).get_page(request.GET.get("page"))
+    rows = selectors.with_flags(found.select_related("workspace"))
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "cards": [bookings.booking_card(each, may_change=False, now=now) for each in page],
         "page": page,
@@ -100,6 +102,24 @@ def cancel(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
     return _end(request, user, public_id, CANCEL, services.cancel)
 
 
+@require_POST
+@for_people
+def accept_offer(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
+    """Exchange a booking in trouble for one of its offers."""
+    now = timezone.now()
+    found = get_object_or_404(
+        selectors.reservations_changeable_by(user, now=now), public_id=public_id
+    )
+    number = request.POST.get("offer", "")
+    try:
+        booked = services.accept_offer(reservation=found, number=number, actor=user, now=now)
+    except DomainError as refused:
+        messages.error(request, f"Nothing was changed: {refused}.")
+        return redirect(_page_of(found))
+    messages.success(request, "Exchanged. This is your new booking.")
+    return redirect(_page_of(booked))
+
+
 def _end(
     request: PortalRequest,
     user: User,
@@ -137,8 +157,10 @@ def _page_of(found: "Reservation") -> str:
 
 def _visible(user: User, public_id: UUID, now: datetime) -> "Reservation":
     return get_object_or_404(
-        selectors.reservations_visible_to(user, now=now).select_related(
-            "workspace", "pool__cluster"
+        selectors.with_flags(
+            selectors.reservations_visible_to(user, now=now).select_related(
+                "workspace", "pool__cluster"
+            )
         ),
         public_id=public_id,
     )
@@ -162,8 +184,14 @@ def _live_context(found: "Reservation", user: User, now: datetime) -> dict[str, 
         workspace_url=url,
         now=now,
     )
+    offers = (
+        [offer_card(each) for each in services.offers_for(reservation=found, now=now)]
+        if card.trouble and card.may_cancel
+        else []
+    )
     return {
         "card": card,
         "story": story,
-        "fingerprint": bookings.fingerprint([card, story]),
+        "offers": offers,
+        "fingerprint": bookings.fingerprint([card, story, offers]),
     }
