@@ -89,8 +89,13 @@ def test_a_booking(pool: Pool, member: APIClient) -> None:
         "state_reason": "",
         "created_at": "2026-03-01T12:00:00Z",
         "released_at": None,
+        "flag": None,
     }
-    assert member.get(response["Location"]).json() == {**response.json(), "workspace": None}
+    assert member.get(response["Location"]).json() == {
+        **response.json(),
+        "workspace": None,
+        "offers": [],
+    }
 
 
 def test_an_instant_may_have_any_offset(pool: Pool, member: APIClient) -> None:
@@ -424,7 +429,7 @@ def test_the_list_costs_the_same_however_long(
     for _ in range(bookings):
         make.reservation(by=team, of=pool)
 
-    with django_assert_num_queries(4):  # the browser's session, the person, the count, the page
+    with django_assert_num_queries(5):  # browser's session, person, count, page, flags
         member.get(RESERVATIONS)
 
 
