@@ -10,6 +10,10 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 handler429 = "gpuaas.portal.views.too_many.too_many"
 
+# Below /api/ what is not there, and what broke, is said in JSON.
+handler404 = "gpuaas.api.fallbacks.not_found"
+handler500 = "gpuaas.api.fallbacks.broken"
+
 urlpatterns = [
     path("", include("gpuaas.portal.urls")),
     path("api/v1/", include("gpuaas.api.v1.urls")),

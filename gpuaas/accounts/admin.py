@@ -34,7 +34,20 @@ class PersonAdmin(TypedUserAdmin):
         ("Rights", {"fields": ("is_active", "organisation_role", "is_staff", "is_superuser")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "is_staff", "is_superuser")
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: User,
+        form: "ModelForm[User]",
+        change: bool,  # noqa: FBT001 -- Django's signature
+    ) -> None:
+        """Derive Django's flags: the organisation's role is the one truth."""
+        obj.is_superuser = obj.is_platform_admin
+        managing = obj.pk and selectors.manages_any(obj, now=timezone.now())
+        obj.is_staff = obj.is_superuser or bool(managing)
+        super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002 -- Django's signature
         return False  # people stay in the history: make them inactive

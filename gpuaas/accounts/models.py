@@ -37,6 +37,8 @@ class Team(models.Model):
     name = models.CharField(max_length=80, unique=True)
     slug = models.SlugField(max_length=40, unique=True)
     cost_centre = models.CharField(max_length=40, blank=True)
+    description = models.CharField(max_length=200, blank=True)
+    is_active = models.BooleanField(default=True)  # archived otherwise: books nothing, keeps all
 
     class Meta:
         ordering = ("name",)
@@ -44,6 +46,11 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def subject(self) -> str:
+        """What the audit trail calls it."""
+        return f"team:{self.slug}"
 
 
 class MembershipRole(models.TextChoices):
@@ -98,6 +105,9 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team} ({self.role})"
+
+    def is_current(self, now: datetime) -> bool:
+        return self.expires_at is None or now < self.expires_at
 
 
 class ApiToken(models.Model):

@@ -23,7 +23,8 @@ def teams_bookable_by(user: User, *, now: datetime) -> QuerySet[Team]:
     if not user.is_active:
         return Team.objects.none()
     return Team.objects.filter(
-        pk__in=_memberships(user, now=now).filter(role__in=CAN_BOOK).values("team")
+        pk__in=_memberships(user, now=now).filter(role__in=CAN_BOOK).values("team"),
+        is_active=True,
     )
 
 
@@ -31,8 +32,12 @@ def may_administer(user: User, *, now: datetime) -> bool:
     """Return whether the admin site is open to ``user``: all of it, or their teams' rows."""
     if not (user.is_active and user.is_staff):
         return False
-    managing = _memberships(user, now=now).filter(role=MembershipRole.MANAGER)
-    return user.is_platform_admin or managing.exists()
+    return user.is_platform_admin or manages_any(user, now=now)
+
+
+def manages_any(user: User, *, now: datetime) -> bool:
+    """Return whether ``user`` manages a team."""
+    return _memberships(user, now=now).filter(role=MembershipRole.MANAGER).exists()
 
 
 def memberships_of(user: User, *, now: datetime) -> QuerySet[Membership]:
@@ -45,6 +50,22 @@ def events_visible_to(user: User, *, now: datetime) -> QuerySet[AuditEvent]:
     if user.is_active and user.is_platform_admin:
         return AuditEvent.objects.all()
     return AuditEvent.objects.filter(team__in=teams_visible_to(user, now=now))
+
+
+def members_of(team: Team) -> QuerySet[Membership]:
+    """Return who is or was in ``team``, with the person and who let them in, by name."""
+    found = Membership.objects.filter(team=team).select_related("user", "granted_by", "team")
+    return found.order_by("user__username")
+
+
+def person_called(name: str) -> User | None:
+    """Return the active person with that user name or, failing that, that e-mail address."""
+    people = User.objects.filter(is_active=True)
+    found = people.filter(username=name).first()
+    if found is None:
+        by_address = list(people.filter(email__iexact=name)[:2])
+        found = by_address[0] if len(by_address) == 1 else None
+    return found
 
 
 def tokens_of(user: User) -> QuerySet[ApiToken]:

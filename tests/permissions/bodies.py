@@ -68,4 +68,8 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:reservation-accept-offer": lambda _, __: {"offer": "none"},
     "POST api:tokens": _token,
     "PUT api:scenario": _changed,
+    "POST api:teams": lambda _world, _team: {"name": "New", "slug": "new"},
+    "PATCH api:team": lambda _world, _team: {"cost_centre": "CC-9"},
+    "POST api:members": lambda _world, _team: {"person": "newcomer", "role": "member"},
+    "PATCH api:member": lambda _world, _team: {"role": "member"},
 }

@@ -90,6 +90,7 @@ class World:
 
 def build(now: datetime) -> World:
     """Make all of it, through the services."""
+    make.user(username="newcomer")
     pool = make.pool(devices={make.SLICE: 8, make.GPU: 2})
     ours, bearer = _side(OURS, pool, now)
     theirs, _ = _side(THEIRS, pool, now)
@@ -200,6 +201,12 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "booked": sided("public_id", lambda side: side.booked.public_id, NOWHERE),
         "running": sided("public_id", lambda side: side.running.public_id, NOWHERE),
         "token": sided("public_id", lambda side: side.token.public_id, "0" * 12),
+        "team": sided("slug", lambda side: side.team.slug, "nowhere-team"),
+        "member": Thing(
+            {"slug": ours.team.slug, "number": ours.membership.pk},
+            {"slug": theirs.team.slug, "number": theirs.membership.pk},
+            {"slug": "nowhere-team", "number": 0},
+        ),
         "pool": shared("slug", ours.running.pool.slug, "nowhere"),
         "cluster": shared("name", node.cluster.name, "nowhere"),
         "node": shared("number", node.pk, 0),

@@ -1,8 +1,26 @@
 """Everything that changes people, teams, memberships and API tokens."""
 
+from gpuaas.accounts.services.members import (
+    AlreadyMember,
+    ExpiryPast,
+    FromDirectory,
+    LastManager,
+    NotManager,
+    NotRaisable,
+    change_member,
+    drop_expired_grants,
+    invite,
+    remove_member,
+)
 from gpuaas.accounts.services.memberships import add_member
 from gpuaas.accounts.services.people import ensure_user
-from gpuaas.accounts.services.teams import ensure_team
+from gpuaas.accounts.services.teams import (
+    NotYours,
+    TeamTaken,
+    change_team,
+    create_team,
+    ensure_team,
+)
 from gpuaas.accounts.services.tokens import (
     LIVE_AT_MOST,
     TokenNameTaken,
@@ -15,13 +33,27 @@ from gpuaas.accounts.services.tokens import (
 
 __all__ = (
     "LIVE_AT_MOST",
+    "AlreadyMember",
+    "ExpiryPast",
+    "FromDirectory",
+    "LastManager",
+    "NotManager",
+    "NotRaisable",
+    "NotYours",
+    "TeamTaken",
     "TokenNameTaken",
     "TokenRefused",
     "TooManyTokens",
     "add_member",
+    "change_member",
+    "change_team",
+    "create_team",
     "create_token",
+    "drop_expired_grants",
     "ensure_team",
     "ensure_user",
+    "invite",
     "note_use",
+    "remove_member",
     "revoke_token",
 )

@@ -40,11 +40,11 @@ def add_member(
             User.objects.filter(pk=user.pk, is_staff=False).update(is_staff=True)
         else:
             permissions.revoke_team_management(user=user, team=team)
-            _close_admin_site_to(user)
+            close_admin_site_to(user)
     return membership
 
 
-def _close_admin_site_to(user: User) -> None:
+def close_admin_site_to(user: User) -> None:
     """Take back the way into the admin site from whoever manages no team any more."""
     if not Membership.objects.filter(user=user, role=MembershipRole.MANAGER).exists():
         User.objects.filter(pk=user.pk, is_staff=True, is_superuser=False).update(is_staff=False)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from gpuaas.api.v1 import calendar, inventory, planning, pools, reservations, tokens
+from gpuaas.api.v1 import calendar, inventory, planning, pools, reservations, teams, tokens
 
 app_name = "api"
 urlpatterns = [
@@ -66,6 +66,10 @@ urlpatterns = [
         reservations.ReservationGiveBack.as_view(),
         name="reservation-give-back",
     ),
+    path("teams/", teams.TeamList.as_view(), name="teams"),
+    path("teams/<slug:slug>/", teams.TeamDetail.as_view(), name="team"),
+    path("teams/<slug:slug>/members/", teams.MemberList.as_view(), name="members"),
+    path("teams/<slug:slug>/members/<int:number>/", teams.MemberDetail.as_view(), name="member"),
     path("tokens/", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/<slug:public_id>/", tokens.TokenDetail.as_view(), name="token"),
 ]
