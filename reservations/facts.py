@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from gpuaas.accounts.models import Team
@@ -25,7 +25,7 @@ from reservations.models import (
     default_currency,
 )
 
-_OF_POOL: Final = (
+OF_POOL: Final = (
     "time_zone",
     "shortest_minutes",
     "longest_minutes",
@@ -41,7 +41,7 @@ _OF_POOL: Final = (
     "approval_above_cost_minor",
     "managers_may_approve",
 )
-_OF_TEAM: Final = (
+OF_TEAM: Final = (
     "budget_minor",
     "longest_minutes",
     "horizon_days",
@@ -78,11 +78,11 @@ def standing_rules(*, pool: Pool, team: Team, resource_name: str, at: datetime) 
         .annotate(
             of_pool=Subquery(
                 PoolRules.objects.filter(pool=pool).values(
-                    json=JSONObject(**{name: F(name) for name in _OF_POOL})
+                    json=JSONObject(**{name: F(name) for name in OF_POOL})
                 )[:1]
             ),
             of_team=Subquery(
-                team_rules.values(json=JSONObject(**{name: F(name) for name in _OF_TEAM}))[:1]
+                team_rules.values(json=JSONObject(**{name: F(name) for name in OF_TEAM}))[:1]
             ),
             pools=ArraySubquery(
                 team_rules.filter(pools__isnull=False).order_by().values("pools__name")
@@ -99,6 +99,48 @@ def standing_rules(*, pool: Pool, team: Team, resource_name: str, at: datetime) 
         price_minor=price["minor"],
         currency=price["currency"],
         ledger_version=row["version"] or 0,
+    )
+
+
+def pool_rules(pool: Pool) -> PoolRules:
+    """Return the rules of ``pool``; empty ones, not saved, where there are none."""
+    return PoolRules.objects.filter(pool=pool).first() or PoolRules(pool=pool)
+
+
+def team_rules(team: Team) -> tuple[TeamRules, list[Pool]]:
+    """Return the limits of ``team`` (empty, not saved, where there are none) and its pools."""
+    rules = TeamRules.objects.filter(team=team).first()
+    return (rules, list(rules.pools.all())) if rules else (TeamRules(team=team), [])
+
+
+def prices_of(pool: Pool) -> QuerySet[UnitPrice]:
+    """Return every price of ``pool``, by type, the latest first."""
+    return UnitPrice.objects.filter(pool=pool).select_related("set_by")
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a team has used of its limits: this month's money, this week's hours, units now."""
+
+    month: Window
+    spent_minor: int
+    week: Window
+    gpu_hours: Fraction
+    units_now: int
+
+
+def used_by(team: Team, *, now: datetime) -> Used:
+    """Return what ``team`` uses: committed and actual of the month and the ISO week, UTC."""
+    moment = Window(now, now + timedelta(microseconds=1))
+    month, week = next(policy.months_of(moment)), next(policy.weeks_of(moment, zone=UTC))
+    since = min(month.starts_at, week.starts_at)
+    usage = usage_of(team=team, pool=Pool(), since=since, with_shares=True)
+    return Used(
+        month=month,
+        spent_minor=policy.spent_in(month, usage),
+        week=week,
+        gpu_hours=policy.hours_in(week, usage),
+        units_now=sum(booked.units for booked in usage if booked.window.overlaps(moment)),
     )
 
 

@@ -23,7 +23,7 @@ from gpuaas.api import offers
 from gpuaas.core import errors, locks
 from gpuaas.inventory import files
 from gpuaas.inventory import services as inventory
-from reservations import answers, lifecycle
+from reservations import answers, lifecycle, policy
 from reservations import services as reservations
 from reservations.capacity import QUANTITIES, Window
 from sessions import services as sessions
@@ -32,6 +32,8 @@ from tokenomics import services as tokenomics
 
 STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     reservations.WishRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    reservations.RulesRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    reservations.RulesNotYours: HTTPStatus.FORBIDDEN,
     reservations.NotYourTeam: HTTPStatus.FORBIDDEN,
     reservations.PoolFull: HTTPStatus.CONFLICT,
     reservations.CannotExtend: HTTPStatus.CONFLICT,
@@ -85,20 +87,23 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     return response
 
 
-def _details(error: errors.DomainError) -> dict[str, object]:
+def _problems_of(error: errors.DomainError) -> list[dict[str, object]]:
+    """Return the fields that are to blame, as far as the error knows them."""
+    if isinstance(error, reservations.WishRefused | reservations.RulesRefused):
+        return [_reason(problem) for problem in error.problems]
     if isinstance(error, files.FileRefused):
-        return {
-            "problems": [
-                {"code": error.code, "field": p.path, "line": p.line, "message": p.message}
-                for p in error.problems
-            ]
-        }
-    if isinstance(
-        error, reservations.WishRefused | documents.ScenarioRefused | inventory.ClosureRefused
-    ):
-        problems = [
-            {"code": p.code, "field": p.field, "message": p.message} for p in error.problems
+        return [
+            {"code": error.code, "field": p.path, "line": p.line, "message": p.message}
+            for p in error.problems
         ]
+    if isinstance(error, documents.ScenarioRefused | inventory.ClosureRefused):
+        return [{"code": p.code, "field": p.field, "message": p.message} for p in error.problems]
+    return []
+
+
+def _details(error: errors.DomainError) -> dict[str, object]:
+    problems = _problems_of(error)
+    if problems:
         return {"problems": problems}
     if isinstance(error, reservations.OfferGone):
         return {"offers": [offers.offer_body(each) for each in error.offers]}
@@ -137,6 +142,27 @@ def alternative(each: answers.Alternative) -> dict[str, object]:
 
 def _window(window: Window) -> dict[str, object]:
     return {"starts_at": window.starts_at, "ends_at": window.ends_at}
+
+
+def _reason(problem: policy.Problem) -> dict[str, object]:
+    """Show a reason; what it has no number or offer for is left out."""
+    nearest: object = problem.nearest
+    if isinstance(nearest, Window):
+        nearest = {"starts_at": nearest.starts_at, "ends_at": nearest.ends_at}
+    by = problem.overridable_by
+    data = {
+        "limit": problem.limit,
+        "asked": problem.asked,
+        "unit": problem.unit or None,
+        "nearest": nearest,
+        "overridable_by": by.name.lower() if by else None,
+    }
+    return {
+        "code": problem.code,
+        "field": problem.field,
+        "message": problem.message,
+        **{name: value for name, value in data.items() if value is not None},
+    }
 
 
 def _body_of(error: Exception, data: Any) -> dict[str, object]:

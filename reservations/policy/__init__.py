@@ -17,6 +17,7 @@ from reservations.policy.limits import (
     Usage,
     held_cost,
 )
+from reservations.policy.periods import months_of, weeks_of
 from reservations.policy.problems import Approver, Problem, standing
 from reservations.policy.product import (
     HORIZON,
@@ -28,6 +29,7 @@ from reservations.policy.product import (
     problems_with_demand,
     problems_with_size,
 )
+from reservations.policy.settings import problems_with_values
 
 __all__ = [
     "HORIZON",
@@ -46,11 +48,14 @@ __all__ = [
     "Usage",
     "held_cost",
     "hours_in",
+    "months_of",
     "problems_against",
     "problems_with",
     "problems_with_demand",
     "problems_with_size",
+    "problems_with_values",
     "spent_in",
     "standing",
     "usage_from",
+    "weeks_of",
 ]

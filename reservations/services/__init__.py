@@ -7,6 +7,13 @@ transaction that makes the change, and refuse with a `DomainError`.
 from reservations.services.admission import admit
 from reservations.services.extension import extend, longest_extension
 from reservations.services.healing import Healing, heal, heal_all
+from reservations.services.limits import (
+    RulesNotYours,
+    RulesRefused,
+    set_pool_rules,
+    set_price,
+    set_team_rules,
+)
 from reservations.services.moves import begin_end, cancel, fail_missed, give_back, transition
 from reservations.services.offers import alternatives, first_fit, free_windows
 from reservations.services.rebooking import NotFlagged, Offer, OfferGone, accept_offer, offers_for
@@ -32,6 +39,8 @@ __all__ = [
     "Offer",
     "OfferGone",
     "PoolFull",
+    "RulesNotYours",
+    "RulesRefused",
     "StaleReservation",
     "Wish",
     "WishRefused",
@@ -54,6 +63,9 @@ __all__ = [
     "longest_extension",
     "offers_for",
     "remind",
+    "set_pool_rules",
+    "set_price",
+    "set_team_rules",
     "tell",
     "transition",
     "usual_demand",

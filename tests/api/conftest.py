@@ -15,5 +15,6 @@ def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
         "v1.reservations",
         "v1.planning",
         "v1.tokens",
+        "v1.rules",
     ):
         monkeypatch.setattr(f"gpuaas.api.{module}.timezone.now", lambda: make.NOON)

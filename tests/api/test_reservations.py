@@ -89,6 +89,9 @@ def test_a_booking(pool: Pool, member: APIClient) -> None:
         "state_reason": "",
         "created_at": "2026-03-01T12:00:00Z",
         "released_at": None,
+        "cost_minor": 0,
+        "currency": "EUR",
+        "overridden": [],
         "flag": None,
     }
     assert member.get(response["Location"]).json() == {

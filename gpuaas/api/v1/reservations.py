@@ -47,6 +47,10 @@ class ReservationInput(serializers.Serializer[None]):
     memory_mib = serializers.IntegerField(min_value=1, max_value=MOST, required=False)
     storage_gib = serializers.IntegerField(min_value=1, max_value=MOST, required=False)
     purpose = serializers.CharField(max_length=120, default="", allow_blank=True)
+    override = serializers.ListField(
+        child=serializers.CharField(max_length=40), required=False, max_length=20
+    )
+    reason = serializers.CharField(max_length=200, default="", allow_blank=True)
 
 
 class FlagOutput(serializers.Serializer[Any]):
@@ -81,6 +85,9 @@ class ReservationOutput(serializers.Serializer[Any]):
     state_reason = serializers.CharField()
     created_at = serializers.DateTimeField()
     released_at = serializers.DateTimeField()
+    cost_minor = serializers.IntegerField()
+    currency = serializers.CharField()
+    overridden = serializers.ListField()
     flag = serializers.SerializerMethodField()
 
     def get_flag(self, reservation: Any) -> dict[str, Any] | None:
@@ -156,6 +163,11 @@ class ReservationList(APIView):
                 purpose=given["purpose"],
             ),
             now=now,
+            approval=services.Approval(
+                by=person, override=frozenset(given["override"]), reason=given["reason"]
+            )
+            if given.get("override")
+            else None,
         )
         address = reverse("api:reservation", args=[reservation.public_id])
         return Response(

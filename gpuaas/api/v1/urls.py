@@ -1,6 +1,6 @@
 from django.urls import path
 
-from gpuaas.api.v1 import calendar, inventory, planning, pools, reservations, teams, tokens
+from gpuaas.api.v1 import calendar, inventory, planning, pools, reservations, rules, teams, tokens
 
 app_name = "api"
 urlpatterns = [
@@ -35,6 +35,9 @@ urlpatterns = [
     path("pools/<slug:slug>/", pools.PoolDetail.as_view(), name="pool"),
     path("pools/<slug:slug>/availability/", calendar.Availability.as_view(), name="availability"),
     path("pools/<slug:slug>/calendar/", calendar.Calendar.as_view(), name="calendar"),
+    path("pools/<slug:slug>/rules/", rules.PoolRulesDetail.as_view(), name="pool-rules"),
+    path("pools/<slug:slug>/prices/", rules.PriceList.as_view(), name="pool-prices"),
+    path("teams/<slug:slug>/limits/", rules.TeamLimits.as_view(), name="team-limits"),
     path("reservations/", reservations.ReservationList.as_view(), name="reservations"),
     path(
         "reservations/<uuid:public_id>/",
