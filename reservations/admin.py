@@ -5,11 +5,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.core.admin import ReadOnlyAdmin
 from gpuaas.core.errors import DomainError
 from reservations import selectors, services
-from reservations.models import Reservation
+from reservations.models import PoolRules, Reservation, TeamRules, UnitPrice
 
 
 @admin.register(Reservation)
@@ -48,6 +49,30 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
             else:
                 canceled += 1
         self.message_user(request, f"{canceled} canceled")
+
+
+@admin.register(TeamRules)
+class TeamRulesAdmin(ReadOnlyAdmin[TeamRules]):
+    """A manager reads the own teams' limits; they are set on the team's page and over REST."""
+
+    for_managers = True
+    list_display = ("team", "budget_minor", "currency", "gpu_hours_per_week", "concurrent_units")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TeamRules]:
+        visible = accounts.teams_visible_to(_user(request), now=timezone.now())
+        return TeamRules.objects.filter(team__in=visible).select_related("team")
+
+
+@admin.register(PoolRules)
+class PoolRulesAdmin(ReadOnlyAdmin[PoolRules]):
+    list_display = ("pool", "longest_minutes", "horizon_days", "concurrent_units", "time_zone")
+    list_select_related = ("pool",)
+
+
+@admin.register(UnitPrice)
+class UnitPriceAdmin(ReadOnlyAdmin[UnitPrice]):
+    list_display = ("pool", "resource_name", "minor_units_per_unit_hour", "currency", "valid_from")
+    list_select_related = ("pool",)
 
 
 def _user(request: HttpRequest) -> User:

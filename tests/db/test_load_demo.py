@@ -9,6 +9,7 @@ from gpuaas import demo
 from gpuaas.accounts import selectors
 from gpuaas.accounts.models import Membership, Team, User
 from gpuaas.inventory.models import Cluster
+from reservations import facts, services
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -49,3 +50,14 @@ def test_what_each_may() -> None:
     assert (books(ada), books(mona), books(finn), books(root)) == (["vision"], ["vision"], [], [])
     assert (mona.is_staff, finn.is_finance, root.is_platform_admin) == (True, True, True)
     assert not ada.is_staff
+
+
+def test_teams_have_budgets_that_a_second_load_leaves_alone() -> None:
+    load()
+    vision, root = Team.objects.get(slug="vision"), User.objects.get(username="root")
+    assert facts.team_rules(vision)[0].budget_minor == 250_000
+
+    services.set_team_rules(team=vision, changes={"budget_minor": 1}, actor=root, now=make.NOON)
+    load()
+
+    assert facts.team_rules(vision)[0].budget_minor == 1

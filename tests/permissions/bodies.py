@@ -56,6 +56,10 @@ def _window(world: World, team: str) -> dict[str, Any]:
     return {"starts_at": world.now.isoformat(), "ends_at": ends_at.isoformat()}
 
 
+def _price(world: World, team: str) -> dict[str, Any]:
+    return {"resource_name": make.SLICE, "minor_units_per_unit_hour": 100, "currency": "EUR"}
+
+
 # The second argument is the slug of the team that the request is about.
 BODIES: Final[dict[str, Body]] = {
     "GET api:availability": _hours,
@@ -63,6 +67,7 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:planning": _scenario,
     "POST api:planning-prices": _prices,
     "POST api:reservation-extend": _extension,
+    "POST api:pool-prices": _price,
     "POST api:reservations": _booking,
     "POST api:scenarios": _saved,
     "POST api:reservation-accept-offer": lambda _, __: {"offer": "none"},

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
@@ -9,8 +10,17 @@ from gpuaas import demo
 from gpuaas.accounts import services as accounts
 from gpuaas.accounts.models import MembershipRole, OrganisationRole
 from gpuaas.inventory import services as inventory
+from reservations import facts
+from reservations import services as reservations
 
 CLUSTER = "demo"
+VISION_BUDGET = {
+    "budget_minor": 250_000,
+    "currency": settings.CURRENCY,
+    "gpu_hours_per_week": 120,
+    "approval_above_minutes": 3 * 24 * 60,
+}
+LANGUAGE_BUDGET = {"budget_minor": 150_000, "currency": settings.CURRENCY}
 ORGANISATION_ROLES = {
     "finn": OrganisationRole.FINANCE,
     "root": OrganisationRole.PLATFORM_ADMIN,
@@ -41,11 +51,15 @@ class Command(BaseCommand):
             for login in demo.LOGINS
         }
         vision = accounts.ensure_team(name="Vision", slug="vision", cost_centre="CC-4711")
-        accounts.ensure_team(name="Language", slug="language", cost_centre="CC-4712")
+        language = accounts.ensure_team(name="Language", slug="language", cost_centre="CC-4712")
         for username, role in (("ada", MembershipRole.MEMBER), ("mona", MembershipRole.MANAGER)):
             accounts.add_member(
                 team=vision, user=users[username], role=role, granted_by=users["root"], now=now
             )
+        for team, budget in ((vision, VISION_BUDGET), (language, LANGUAGE_BUDGET)):
+            limits, _ = facts.team_rules(team)
+            if limits.pk is None:
+                reservations.set_team_rules(team=team, changes=budget, actor=users["root"], now=now)
         inventory.ensure_cluster(
             name=CLUSTER,
             display_name="Demo cluster",
