@@ -21,6 +21,7 @@ from rest_framework.views import exception_handler
 from gpuaas.accounts import services as accounts
 from gpuaas.api import offers
 from gpuaas.core import errors, locks
+from gpuaas.identity import services as identity
 from gpuaas.inventory import files
 from gpuaas.inventory import services as inventory
 from reservations import answers, lifecycle, policy
@@ -58,6 +59,9 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     accounts.LastManager: HTTPStatus.CONFLICT,
     accounts.FromDirectory: HTTPStatus.CONFLICT,
     accounts.ExpiryPast: HTTPStatus.UNPROCESSABLE_ENTITY,
+    identity.NotInTheDirectory: HTTPStatus.FORBIDDEN,
+    identity.SwitchedOff: HTTPStatus.FORBIDDEN,
+    identity.AddressTaken: HTTPStatus.CONFLICT,
     accounts.TokenRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     accounts.TokenNameTaken: HTTPStatus.CONFLICT,
     accounts.TooManyTokens: HTTPStatus.CONFLICT,

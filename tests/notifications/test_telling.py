@@ -51,6 +51,7 @@ def test_a_booking_is_told_under_its_number() -> None:
         "purpose": "",
         "starts_at": "2026-03-01T13:00:00+00:00",
         "ends_at": "2026-03-01T17:00:00+00:00",
+        "cost": "0.00 EUR",
     }
     assert person_told("reservation.approved") == {booked.requested_by}
 
