@@ -15,7 +15,6 @@ from reservations.services.limits import (
     set_team_rules,
 )
 from reservations.services.moves import begin_end, cancel, fail_missed, give_back, transition
-from reservations.services.offers import alternatives, first_fit, free_windows
 from reservations.services.rebooking import NotFlagged, Offer, OfferGone, accept_offer, offers_for
 from reservations.services.refusals import (
     CannotExtend,
@@ -46,7 +45,6 @@ __all__ = [
     "WishRefused",
     "accept_offer",
     "admit",
-    "alternatives",
     "authority_over",
     "begin_end",
     "bound_in_words",
@@ -55,8 +53,6 @@ __all__ = [
     "evaluate",
     "extend",
     "fail_missed",
-    "first_fit",
-    "free_windows",
     "give_back",
     "heal",
     "heal_all",

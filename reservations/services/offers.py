@@ -1,7 +1,7 @@
 """What can be booked instead: read from the calendar as it is, without a lock."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from gpuaas.inventory import selectors as inventory
@@ -16,30 +16,9 @@ from reservations.services.wishes import Wish
 FREE_WINDOWS: Final = 3
 
 
-def free_windows(
-    *, pool: Pool, wish: Wish, within: Window, shortest: timedelta, now: datetime
-) -> list[Window]:
-    """Return the longest windows in ``within``, from ``now`` on, that have room for the wish."""
-    within = Window(max(within.starts_at, now), within.ends_at)
-    if within.ends_at <= within.starts_at:
-        return []
-    return answers.free_windows(
-        selectors.node_states(pool, now=now),
-        resource_name=wish.resource_name,
-        demand=wish.demand,
-        within=within,
-        shortest=shortest,
-    )
-
-
 def first_fit(*, pool: Pool, wish: Wish, now: datetime) -> Window | None:
     """Return the first window like the wish's, from its start on, that has room."""
     return _first_fit(selectors.node_states(pool, now=now), wish, now)
-
-
-def alternatives(*, pool: Pool, wish: Wish, now: datetime) -> list[Alternative]:
-    """Return what does the work of the wish on other types, and what less can be had at once."""
-    return _alternatives(pool, selectors.node_states(pool, now=now), wish, now)
 
 
 def pool_full(*, pool: Pool, wish: Wish, now: datetime) -> PoolFull:

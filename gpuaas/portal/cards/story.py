@@ -230,6 +230,7 @@ _ACTIONS: Final[Mapping[str, str]] = {
     "reservation.active": "The window opened",
     "reservation.completed": "Completed",
     "reservation.canceled": "Canceled",
+    "reservation.extended": "Extended",
     "reservation.failed": "Failed",
     "reservation.moved": "Moved to other hardware of the same kind: nothing changes for you",
     "reservation.flagged": "In trouble",
