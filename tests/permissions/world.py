@@ -213,7 +213,6 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "device": shared("number", device.pk, 0),
         "closure": shared("number", 0, 0),
         # rows of the admin site
-        "team": sided("slug", lambda side: side.team.slug, "nowhere"),
         "team-row": row(lambda side: side.team.pk),
         "membership-row": row(lambda side: side.membership.pk),
         "person-row": row(lambda side: side.viewer.pk),
