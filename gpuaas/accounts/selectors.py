@@ -40,6 +40,14 @@ def manages_any(user: User, *, now: datetime) -> bool:
     return _memberships(user, now=now).filter(role=MembershipRole.MANAGER).exists()
 
 
+def teams_managed_by(user: User, *, now: datetime) -> QuerySet[Team]:
+    """Return the teams whose manager ``user`` is."""
+    if not user.is_active:
+        return Team.objects.none()
+    managed = _memberships(user, now=now).filter(role=MembershipRole.MANAGER)
+    return Team.objects.filter(pk__in=managed.values("team"))
+
+
 def memberships_of(user: User, *, now: datetime) -> QuerySet[Membership]:
     """Return the memberships of ``user`` that have not expired, with their teams."""
     return _memberships(user, now=now).select_related("team").order_by("team__name")

@@ -24,6 +24,7 @@ from gpuaas.core import errors, locks
 from gpuaas.identity import services as identity
 from gpuaas.inventory import files
 from gpuaas.inventory import services as inventory
+from gpuaas.notifications import services as notifications
 from reservations import answers, lifecycle, policy
 from reservations import services as reservations
 from reservations.capacity import QUANTITIES, Window
@@ -65,6 +66,9 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     accounts.TokenRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     accounts.TokenNameTaken: HTTPStatus.CONFLICT,
     accounts.TooManyTokens: HTTPStatus.CONFLICT,
+    notifications.NotTheManager: HTTPStatus.FORBIDDEN,
+    notifications.UnknownPreference: HTTPStatus.UNPROCESSABLE_ENTITY,
+    notifications.WebhookRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     documents.ScenarioRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     tokenomics.NotYourScenario: HTTPStatus.FORBIDDEN,
     tokenomics.PricesNotYours: HTTPStatus.FORBIDDEN,

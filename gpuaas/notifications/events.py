@@ -64,11 +64,13 @@ EVENTS: Final[Mapping[str, Event]] = {
         Event("reservation.failed", "It fails", _TEAM_AND_MANAGERS),
         Event("reservation.moved", "It is moved to other hardware", _TEAM),
         Event(
-            "reservation.flagged", "Its hardware failed, nothing else is free", _TEAM_AND_MANAGERS
+            "reservation.flagged",
+            "Its hardware goes away, nothing else is free",
+            _TEAM_AND_MANAGERS,
         ),
         Event("membership.granted", "I get a role in a team", frozenset({Audience.PERSON})),
         Event("membership.ending", "My role in a team ends soon", frozenset({Audience.PERSON})),
-        Event("device.failed", "A device or node fails", frozenset({Audience.PLATFORM_ADMINS})),
+        Event("device.failed", "A device fails", frozenset({Audience.PLATFORM_ADMINS})),
     )
 }
 

@@ -4,10 +4,9 @@ from django.db import models
 from django.db.models import Q
 
 from gpuaas.accounts.models import Team, User
-from gpuaas.notifications.events import EVENTS, Channel
+from gpuaas.notifications.events import Channel
 
 _CHANNELS = [(channel.value, channel.value.capitalize()) for channel in Channel]
-_EVENTS = [(event.name, event.title) for event in EVENTS.values()]
 
 
 class OutboxMessage(models.Model):
@@ -126,7 +125,7 @@ class Preference(models.Model):
     """Where one person wants something else than the default of an event."""
 
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
-    event = models.CharField(max_length=60, choices=_EVENTS)
+    event = models.CharField(max_length=60)
     channel = models.CharField(max_length=10, choices=_CHANNELS)
     is_on = models.BooleanField()
 

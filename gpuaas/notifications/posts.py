@@ -169,7 +169,7 @@ def _check(address: "_IPv4 | _IPv6") -> None:
         target.is_link_local  # where clouds answer with credentials
         or target.is_multicast
         or target.is_unspecified
-        or target.is_reserved
+        or (target.is_reserved and not target.is_loopback)
         or any(isinstance(target, _IPv6) and target in net for net in _EMBEDDED_IPV4)
     )
     if odd or not (target.is_global or settings.WEBHOOK_ALLOW_PRIVATE):

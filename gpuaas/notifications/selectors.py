@@ -96,6 +96,12 @@ def webhook_of(*, person: User | None = None, team: Team | None = None) -> Webho
     return Webhook.objects.filter(person=person, team=team).first()
 
 
+def webhooks_of(teams: Iterable[Team]) -> dict[int, Webhook]:
+    """Return the webhooks of ``teams`` by the number of the team."""
+    found = Webhook.objects.filter(team__in=list(teams)).exclude(team=None)
+    return {each.team_id: each for each in found if each.team_id is not None}
+
+
 def has_webhook(people: Collection[User]) -> set[int]:
     """Return who of ``people`` has a webhook."""
     return set(

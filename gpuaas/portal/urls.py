@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from gpuaas.portal.views import booking, hardware, home, reservations
+from gpuaas.portal.views import booking, hardware, home, notices, preferences, reservations
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
@@ -15,6 +15,13 @@ urlpatterns: list[URLPattern] = [
     path("inventory/closures/new/", hardware.close, name="close"),
     path("inventory/closures/<int:number>/cancel/", hardware.open_again, name="open_again"),
     path("inventory/import/", hardware.bring_in, name="import"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/bell/", notices.bell, name="bell"),
+    path("notices/read/", notices.read_all, name="read_all"),
+    path("notices/<int:number>/read/", notices.read, name="read"),
+    path("notices/preferences/", preferences.preferences, name="preferences"),
+    path("notices/webhook/", preferences.webhook, name="webhook"),
+    path("notices/webhook/<slug:team>/", preferences.webhook, name="team_webhook"),
     path("reservations/", reservations.reservations, name="reservations"),
     path("reservations/<uuid:public_id>/", reservations.reservation, name="reservation"),
     path("reservations/<uuid:public_id>/live/", reservations.live, name="live"),

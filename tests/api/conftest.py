@@ -10,11 +10,11 @@ def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (
         "authentication",
         "v1.inventory",
-        "v1.inventory",
         "v1.pools",
         "v1.reservations",
         "v1.planning",
         "v1.tokens",
         "v1.rules",
+        "v1.notices",
     ):
         monkeypatch.setattr(f"gpuaas.api.{module}.timezone.now", lambda: make.NOON)

@@ -7,7 +7,9 @@ from django.core import mail
 from django.db import transaction
 
 from gpuaas import tasks
-from gpuaas.accounts.models import MembershipRole, User
+from gpuaas.accounts.models import MembershipRole, OrganisationRole, User
+from gpuaas.inventory import services as inventory
+from gpuaas.inventory.models import DeviceState
 from gpuaas.notifications import services as notifications
 from gpuaas.notifications.models import Notice, OutboxMessage
 from reservations import services
@@ -102,6 +104,19 @@ def test_a_change_that_does_not_come_to_be_is_not_told() -> None:
         transaction.set_rollback(True)
 
     assert told() == []
+
+
+def test_a_failed_device_is_told_to_the_administrators_and_a_drained_one_to_nobody() -> None:
+    admin = make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN)
+    one, other = make.node().devices.all()[:2]
+
+    for device, state in ((one, DeviceState.FAILED), (other, DeviceState.DRAINING)):
+        inventory.set_device_state(
+            device=device, state=state, reason="XID 79", actor=None, now=make.NOON
+        )
+
+    assert told() == ["device.failed"]
+    assert person_told("device.failed") == {admin}
 
 
 # --- reminders ---------------------------------------------------------------------------------

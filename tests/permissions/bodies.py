@@ -60,6 +60,10 @@ def _price(world: World, team: str) -> dict[str, Any]:
     return {"resource_name": make.SLICE, "minor_units_per_unit_hour": 100, "currency": "EUR"}
 
 
+def _webhook(world: World, team: str) -> dict[str, Any]:
+    return {"url": "https://hooks.example.com/x"}
+
+
 # The second argument is the slug of the team that the request is about.
 BODIES: Final[dict[str, Body]] = {
     "GET api:availability": _hours,
@@ -77,4 +81,5 @@ BODIES: Final[dict[str, Body]] = {
     "PATCH api:team": lambda _world, _team: {"cost_centre": "CC-9"},
     "POST api:members": lambda _world, _team: {"person": "newcomer", "role": "member"},
     "PATCH api:member": lambda _world, _team: {"role": "member"},
+    "PUT api:team-webhook": _webhook,
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.test import Client
 
 from gpuaas.accounts import services as accounts
@@ -18,10 +19,13 @@ from gpuaas.accounts.models import (
     User,
 )
 from gpuaas.audit.models import AuditEvent
+from gpuaas.notifications import services as notifications
+from gpuaas.notifications.models import Delivery, Notice
 from reservations.capacity import Window
 from reservations.lifecycle import State
 from reservations.models import Reservation
 from tests import make
+from tests.notifications.tellers import announce
 from tests.unit.planning.scenarios import priceless
 from tokenomics import documents
 from tokenomics import services as planning
@@ -63,6 +67,7 @@ class Side:
     event: AuditEvent
     session_pk: int
     scenario: SavedScenario
+    notice: Notice
 
 
 @dataclass
@@ -159,6 +164,11 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
     scenario = planning.save_scenario(
         team=team, document=documents.yaml_of(priceless(name=slug)), actor=member, now=now
     )
+    announce(team=team, to=member, key=slug, at=now)
+    notifications.fan_out(now=now)
+    # A number that stands in no page by chance.
+    Notice.objects.filter(person=member, message__key=slug).update(id=F("id") + 700_000_000)
+    notice = Notice.objects.get(person=member, message__key=slug)
     event = AuditEvent.objects.filter(team=team).latest("pk")
     membership = Membership.objects.get(team=team, user=viewer)
     side = Side(
@@ -173,6 +183,7 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
         event,
         session.pk,
         scenario,
+        notice,
     )
     return side, bearer
 
@@ -207,6 +218,8 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
             {"slug": theirs.team.slug, "number": theirs.membership.pk},
             {"slug": "nowhere-team", "number": 0},
         ),
+        "notice": sided("number", lambda side: side.notice.pk, 0),
+        "named-team": sided("team", lambda side: side.team.slug, "nowhere-team"),
         "pool": shared("slug", ours.running.pool.slug, "nowhere"),
         "cluster": shared("name", node.cluster.name, "nowhere"),
         "node": shared("number", node.pk, 0),
@@ -221,6 +234,8 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "reservation-row": row(lambda side: side.booked.pk),
         "session-row": row(lambda side: side.session_pk),
         "scenario-row": row(lambda side: side.scenario.pk),
+        "message-row": row(lambda side: side.notice.message_id),
+        "delivery-row": row(lambda side: _delivery_of(side.notice)),
         "cluster-row": shared("object_id", node.cluster_id, 0),
         "pool-row": shared("object_id", node.pool_id, 0),
         "node-row": shared("object_id", node.pk, 0),
@@ -237,3 +252,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "scenario": sided("public_id", lambda side: side.scenario.public_id, NOWHERE),
         "provider": shared("provider_id", "nothing", "nothing"),
     }
+
+
+def _delivery_of(notice: Notice) -> int:
+    return Delivery.objects.get(message=notice.message_id, person=notice.person_id).pk

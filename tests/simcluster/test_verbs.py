@@ -232,9 +232,7 @@ def test_a_deployment_is_scaled_through_its_subresource(api: Api, namespace: str
     scaled = api("PATCH", f"{path}/web/scale", {"spec": {"replicas": 2}}, content_type=MERGE)
 
     assert scaled.body["spec"]["replicas"] == 2
-    eventually(
-        lambda: api("GET", f"{path}/web").body.get("status", {}).get("readyReplicas") == 2
-    )
+    eventually(lambda: api("GET", f"{path}/web").body.get("status", {}).get("readyReplicas") == 2)
 
 
 def test_finalize_lets_a_namespace_go_and_leaves_its_contents_behind(api: Api) -> None:

@@ -1,6 +1,16 @@
 from django.urls import path
 
-from gpuaas.api.v1 import calendar, inventory, planning, pools, reservations, rules, teams, tokens
+from gpuaas.api.v1 import (
+    calendar,
+    inventory,
+    notices,
+    planning,
+    pools,
+    reservations,
+    rules,
+    teams,
+    tokens,
+)
 
 app_name = "api"
 urlpatterns = [
@@ -21,6 +31,12 @@ urlpatterns = [
         name="closure-cancel",
     ),
     path("inventory/import/", inventory.Import.as_view(), name="inventory-import"),
+    path("notices/", notices.NoticeList.as_view(), name="notices"),
+    path("notices/read/", notices.NoticesRead.as_view(), name="notices-read"),
+    path("notices/<int:number>/read/", notices.NoticeRead.as_view(), name="notice-read"),
+    path("notices/preferences/", notices.Preferences.as_view(), name="preferences"),
+    path("notices/webhook/", notices.WebhookView.as_view(), name="webhook"),
+    path("notices/webhook/<slug:team>/", notices.WebhookView.as_view(), name="team-webhook"),
     path("planning/", planning.Planning.as_view(), name="planning"),
     path("planning/example/", planning.Example.as_view(), name="planning-example"),
     path("planning/gpus/", planning.Gpus.as_view(), name="planning-gpus"),

@@ -9,6 +9,7 @@ from gpuaas.audit import services as audit
 from gpuaas.inventory.models import Device, DeviceState, Node
 from gpuaas.inventory.services import guards
 from gpuaas.inventory.services.refusals import ReasonMissing, StaleInventory, Unchanged
+from gpuaas.notifications import services as notifications
 
 
 def set_device_state(
@@ -47,6 +48,8 @@ def set_device_state(
             after=state.value,
             reason=reason,
         )
+        if state == DeviceState.FAILED:
+            _tell_of_failure(device, reason, actor, now)
     device.refresh_from_db()
 
 
@@ -86,3 +89,14 @@ def set_node_schedulable(
 def _check_reason(reason: str) -> None:
     if not reason:
         raise ReasonMissing("say why it goes out of service: people who booked it will ask")
+
+
+def _tell_of_failure(device: Device, reason: str, actor: User | None, now: datetime) -> None:
+    notifications.announce(
+        "device.failed",
+        key=f"device.failed:{device.pk}:{now.isoformat()}",
+        subject=f"device:{device.pk}",
+        team=None,
+        at=now,
+        data={"device": str(device), "reason": reason, "actor": actor and actor.pk},
+    )

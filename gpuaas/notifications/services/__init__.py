@@ -8,7 +8,7 @@ from gpuaas.notifications.services.delivery import deliver, try_again
 from gpuaas.notifications.services.fanout import fan_out
 from gpuaas.notifications.services.memberships import announce_memberships
 from gpuaas.notifications.services.outbox import announce, forget
-from gpuaas.notifications.services.personal import UnknownPreference, mark_read, prefer
+from gpuaas.notifications.services.personal import UnknownPreference, mark_read, prefer, prefer_all
 from gpuaas.notifications.services.webhooks import (
     NotTheManager,
     WebhookRefused,
@@ -27,6 +27,7 @@ __all__ = [
     "forget",
     "mark_read",
     "prefer",
+    "prefer_all",
     "remove_webhook",
     "set_webhook",
     "try_again",

@@ -1,6 +1,9 @@
 """What people do with their notices, and what they want to hear of."""
 
+from collections.abc import Mapping
 from datetime import datetime
+
+from django.db import transaction
 
 from gpuaas.accounts.models import User
 from gpuaas.core import errors
@@ -34,3 +37,16 @@ def prefer(*, person: User, event: str, channel: Channel, is_on: bool) -> None:
     Preference.objects.update_or_create(
         person=person, event=event, channel=channel.value, defaults={"is_on": is_on}
     )
+
+
+def prefer_all(*, person: User, wanted: Mapping[tuple[str, Channel], bool]) -> None:
+    """Set each of ``wanted`` that is not so already; all of them, or none.
+
+    Raises:
+        UnknownPreference: one of them is no event for them.
+    """
+    now_set = selectors.preferences_of(person)
+    with transaction.atomic():
+        for (event, channel), is_on in wanted.items():
+            if now_set.get((event, channel)) != is_on:
+                prefer(person=person, event=event, channel=channel, is_on=is_on)
