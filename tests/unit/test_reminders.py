@@ -73,7 +73,7 @@ def test_a_booking_of_an_hour_is_not_told_at_its_start_that_it_ends_in_an_hour()
     assert due(State.ACTIVE, hour.ends_at - minutes(15), hour) == ("ending", 15, 15)
 
 
-@pytest.mark.parametrize("state", set(State) - HOLDS_CAPACITY)
+@pytest.mark.parametrize("state", sorted(set(State) - HOLDS_CAPACITY))
 def test_what_is_over_is_not_reminded_of(state: State) -> None:
     assert due(state, WINDOW.ends_at - minutes(5)) is None
 
