@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from gpuaas.portal.views import booking, hardware, home, notices, preferences, reservations
+from gpuaas.portal.views import (
+    booking,
+    hardware,
+    home,
+    notices,
+    planning,
+    preferences,
+    reservations,
+)
 
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
@@ -22,6 +30,12 @@ urlpatterns: list[URLPattern] = [
     path("notices/preferences/", preferences.preferences, name="preferences"),
     path("notices/webhook/", preferences.webhook, name="webhook"),
     path("notices/webhook/<slug:team>/", preferences.webhook, name="team_webhook"),
+    path("planning/", planning.planning, name="planning"),
+    path("planning/answers/", planning.answers, name="planning_answers"),
+    path("planning/file/", planning.file, name="planning_file"),
+    path("planning/scenarios/", planning.keep, name="planning_save"),
+    path("planning/scenarios/<uuid:public_id>/", planning.change, name="planning_change"),
+    path("planning/scenarios/<uuid:public_id>/remove/", planning.remove, name="planning_remove"),
     path("reservations/", reservations.reservations, name="reservations"),
     path("reservations/<uuid:public_id>/", reservations.reservation, name="reservation"),
     path("reservations/<uuid:public_id>/live/", reservations.live, name="live"),

@@ -35,6 +35,11 @@ def _saved(world: World, team: str) -> dict[str, Any]:
     return {**_scenario(world, team), "team": team}
 
 
+def _typed(world: World, team: str) -> dict[str, Any]:
+    text = documents.yaml_of(priceless(name="new"))
+    return {"yaml": text, "team": team, "version": "1"}
+
+
 def _changed(world: World, team: str) -> dict[str, Any]:
     return {**_scenario(world, team), "version": 1}
 
@@ -76,6 +81,11 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:scenarios": _saved,
     "POST api:reservation-accept-offer": lambda _, __: {"offer": "none"},
     "POST api:tokens": _token,
+    "POST portal:planning": _typed,
+    "POST portal:planning_answers": _typed,
+    "POST portal:planning_change": _typed,
+    "POST portal:planning_file": _typed,
+    "POST portal:planning_save": _typed,
     "PUT api:scenario": _changed,
     "POST api:teams": lambda _world, _team: {"name": "New", "slug": "new"},
     "PATCH api:team": lambda _world, _team: {"cost_centre": "CC-9"},
