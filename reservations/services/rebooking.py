@@ -186,9 +186,11 @@ def _candidates(reservation: Reservation, wish: Wish, now: datetime) -> Iterator
     later = offers.first_fit(pool=pool, wish=wish, now=now)
     if later is not None:
         yield Offer(pool, replace(wish, window=later))
-    for each in _on_other_types(reservation, wish, now):
-        if not each.is_smaller and each.window == wish.window:
-            yield Offer(pool, replace(wish, resource_name=each.resource_name, units=each.units))
+    yield from (
+        Offer(pool, replace(wish, resource_name=each.resource_name, units=each.units))
+        for each in _on_other_types(reservation, wish, now)
+        if not each.is_smaller and each.window == wish.window
+    )
     for other in inventory.pools().exclude(pk=pool.pk):
         if offers.first_fit(pool=other, wish=wish, now=now) == wish.window:
             yield Offer(other, wish)

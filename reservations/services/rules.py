@@ -6,7 +6,6 @@ from fractions import Fraction
 
 from gpuaas.accounts import permissions
 from gpuaas.accounts.models import Team, User
-from gpuaas.core.money import Money
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Node, Pool
 from reservations import facts, policy
@@ -34,10 +33,6 @@ class Evaluation:
 
     problems: tuple[policy.Problem, ...]
     terms: Terms
-
-    @property
-    def cost(self) -> Money:
-        return Money(self.terms.cost_minor, self.terms.currency)
 
 
 def evaluate(

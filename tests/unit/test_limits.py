@@ -71,6 +71,15 @@ def test_each_rule_has_its_number_and_its_approver(
     assert problem.limit is None or (problem.asked is not None and problem.unit)
 
 
+def test_where_nothing_ends_within_the_horizon_fewer_units_are_the_nearest_yes() -> None:
+    for_good = Booked(make.window(1, 24 * 95), units=2, cost_minor=0)
+
+    (full,) = against(ask(units=2), rules(pool={"concurrent_units": 2}), for_good)
+    (some,) = against(ask(units=2), rules(pool={"concurrent_units": 3}), for_good)
+
+    assert (full.nearest, some.nearest) == (None, 1)
+
+
 @pytest.mark.parametrize(("source", "limit", "passes", "fails", "code", "approver"), RULES)
 def test_of_two_limits_the_second_is_seen_too(
     source: str, limit: dict[str, Any], passes: Ask, fails: Ask, code: str, approver: int
