@@ -169,8 +169,7 @@ def _terms(reservation: Reservation, until: datetime, now: datetime) -> Terms:
     """Return what the added time costs, or refuse what rules forbid.
 
     Lengths and approvals are about the whole window; what is counted, and paid, about what is
-    added: the team's own booking does not stand against itself.  What an approver set aside when
-    it was booked stays so.
+    added: the team's own booking does not stand against itself.
     """
     if until < reservation.ends_at:
         at = f"{reservation.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
@@ -182,9 +181,14 @@ def _terms(reservation: Reservation, until: datetime, now: datetime) -> Terms:
         *(each for each in whole.problems if each.code in OF_THE_WHOLE),
         *(each for each in added.problems if each.code in OF_WHAT_IS_ADDED),
     ]
-    if problems := [each for each in against if each.code not in reservation.overridden]:
+    if problems := [each for each in against if not _stays_approved(reservation, each)]:
         raise WishRefused(problems)
     return added.terms
+
+
+def _stays_approved(reservation: Reservation, problem: policy.Problem) -> bool:
+    """Who approved the units has approved these; more time and more money nobody has approved."""
+    return problem.code in reservation.overridden and problem.field == "units"
 
 
 def _evaluate(reservation: Reservation, window: Window, now: datetime) -> rules.Evaluation:

@@ -97,6 +97,31 @@ def test_an_extension_looks_again_when_somebody_it_moves_has_left(
     assert extend(mine).ends_at == make.at(5)
 
 
+@pytest.mark.parametrize(
+    ("rule", "refused"),
+    [
+        ({"approval_above_units": 1}, []),
+        ({"approval_above_minutes": 60}, ["approval_needed"]),
+        ({"longest_minutes": 120}, ["window_too_long"]),
+    ],
+)
+def test_what_an_approver_set_aside_is_no_word_for_more_time(
+    pool: Pool, rule: dict[str, int], refused: list[str]
+) -> None:
+    PoolRules.objects.create(pool=pool, **rule)
+    mine = make.reservation(of=pool, at=make.window(0, 2), units=2, state=State.ACTIVE)
+    mine.overridden = ["approval_needed", "window_too_long"]
+    mine.save(update_fields=["overridden"])
+
+    found = []
+    try:
+        extend(mine)
+    except services.WishRefused as refusal:
+        found = [problem.code for problem in refusal.problems]
+
+    assert found == refused
+
+
 def test_a_report_that_is_overtaken_by_a_newer_one_changes_nothing(pool: Pool) -> None:
     node = pool.nodes.get()
     Node.objects.filter(pk=node.pk).update(
