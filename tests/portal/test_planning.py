@@ -1,5 +1,6 @@
 """The planning page: who, live answers, files, and what teams save."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +22,15 @@ PAGE, ANSWERS, FILE = "/planning/", "/planning/answers/", "/planning/file/"
 SAVE = "/planning/scenarios/"
 HOSTILE = "<img src=x onerror=alert(1)>"
 EVERYTHING = documents.example_text()
+SERVERS = "  gpus: {}\n  gpus_per_server: 2\n  servers: {}\n"
+MEASURED = """measured:
+  month: 2026-10
+  hours: 744
+  gpu_kwh: 300
+  active_ratio: 0.5
+  models:
+  - {model: 7B, tokens: 1_000_000_000, busy_replica_seconds: 500_000}
+"""
 
 
 def text_of(**changes: Any) -> str:
@@ -84,6 +94,26 @@ def test_without_parts_there_are_no_answers_to_them(browser: Client) -> None:
     assert "No cloud prices in CHF" in page
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("memory_gib: 80", "memory_gib: 800", ["Infeasible"]),
+        ("demand_tokens_per_year: 30_", "demand_tokens_per_year: 3_000_", [">Under<"]),
+        (SERVERS.format(2, 1), SERVERS.format(8, 4), [">Over<", "Surplus"]),
+        ("  booked_gpu_hours_per_month: 160\n", "", ["The cloud is cheaper", "USD 1,560.00"]),
+        ("sensitivity_ratio: 0.2\n", MEASURED, ["Measured in 2026-10"]),
+    ],
+    ids=["infeasible", "under", "over", "cloud", "measured"],
+)
+def test_the_page_says_the_verdict(browser: Client, old: str, new: str, words: list[str]) -> None:
+    assert old in EVERYTHING
+
+    page = said(browser, PAGE, yaml=EVERYTHING.replace(old, new))
+
+    for each in words:
+        assert each in page
+
+
 # --- live --------------------------------------------------------------------------------------
 
 
@@ -91,7 +121,7 @@ def test_a_changed_text_brings_answers_and_fields(browser: Client) -> None:
     page = said(browser, ANSWERS, yaml=text_of(utilisation="0.8"), changed="yaml")
 
     assert 'name="utilisation" value="0.8"' in page
-    assert 'id="yaml"' not in page
+    assert 'id="written"' not in page
 
 
 def test_a_changed_field_is_written_into_the_text(browser: Client) -> None:
@@ -106,10 +136,12 @@ def test_a_changed_field_is_written_into_the_text(browser: Client) -> None:
 
     page = browser.post(ANSWERS, data).content.decode()
 
-    text = page.partition('hx-swap-oob="true">\n')[2] or page
-    assert "price: 80000" in text
-    assert "demand_tokens_per_year: 20000000000" in page
-    assert "budget_per_year" not in page.partition("<textarea")[2]
+    text = json.loads(page.partition('id="written" type="application/json">')[2].split("<")[0])
+    found = parsed(text)
+    assert found.platform.assets[0].price == 80_000
+    assert found.models[2].demand_tokens_per_year == 20_000_000_000
+    assert found.sizing is not None
+    assert found.sizing.budget_per_year is None
 
 
 def test_problems_are_all_said_and_leave_the_answers(browser: Client) -> None:

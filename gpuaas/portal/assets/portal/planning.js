@@ -3,20 +3,34 @@
   "use strict";
   const WAIT_MS = 300;
   const charts = new Map();
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--tblr-${name}`).trim();
+  const property = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--tblr-${name}`).trim();
+  // ECharts reads rgb() and no newer notation: a pixel of the colour says it.
+  const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const colour = (name) => {
+    const probe = document.body.appendChild(document.createElement("span"));
+    probe.style.color = `var(--tblr-${name})`;
+    pixel.clearRect(0, 0, 1, 1);
+    pixel.fillStyle = getComputedStyle(probe).color;
+    pixel.fillRect(0, 0, 1, 1);
+    probe.remove();
+    const [red, green, blue, alpha] = pixel.getImageData(0, 0, 1, 1).data;
+    return `rgba(${red},${green},${blue},${alpha / 255})`;
+  };
   const short = (text, most = 34) => (text.length > most ? `…${text.slice(1 - most)}` : text);
-  const percent = (ratio) => `${(ratio * 100).toFixed(ratio < 0.1 ? 1 : 0)} %`;
+  const percent = (ratio) => `${(ratio * 100).toFixed(ratio > 0 && ratio < 0.1 ? 1 : 0)} %`;
   const amount = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+  const roundUp = (value) => { const step = 10 ** Math.floor(Math.log10(value)); return Number((Math.ceil(value / step) * step).toPrecision(2)); };
   const few = new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: "compact" });
 
   // --- what every chart has --------------------------------------------------------------------
-  const look = () => ({ text: colour("body-color"), quiet: colour("secondary"), line: colour("border-color"), back: colour("bg-surface") });
+  let looks = null; // of one drawing of all charts
+  const look = () => looks ??= ({ text: colour("body-color"), quiet: colour("secondary"), line: colour("border-color"), back: colour("bg-surface"), series: ["primary", "orange", "teal", "purple", "pink", "cyan"].map(colour) });
   const frame = (more) => {
-    const { text, quiet, line, back } = look();
+    const { text, quiet, line, back, series } = look();
     return {
       animation: false,
-      color: ["primary", "orange", "teal", "purple", "pink", "cyan"].map(colour),
-      textStyle: { fontFamily: colour("font-sans-serif") || "sans-serif", color: text },
+      color: series,
+      textStyle: { fontFamily: property("font-sans-serif") || "sans-serif", color: text },
       grid: { left: 8, right: 24, top: 24, bottom: 48, containLabel: true },
       legend: { type: "scroll", bottom: 0, textStyle: { color: text }, pageTextStyle: { color: quiet }, pageIconColor: quiet },
       // Drawn inside the picture: a tooltip of HTML would bring style attributes, which are refused.
@@ -51,8 +65,8 @@
       const at = (utilisation) => [utilisation, y[x.indexOf(utilisation)]];
       const mark = (utilisation) => ({ coord: at(utilisation), value: `${percent(utilisation)}: ${few.format(at(utilisation)[1])}` });
       return frame({
-        xAxis: axis({ type: "value", min: 0, max: 1, name: "utilisation", nameLocation: "middle", nameGap: 26, axisLabel: { formatter: percent } }),
-        yAxis: axis({ type: "value", name: `${d.currency} per million`, nameTextStyle: { color: look().quiet, align: "left" }, max: Number((highest * 1.1).toPrecision(2)), axisLabel: { formatter: few.format } }),
+        xAxis: axis({ type: "value", min: 0, max: 1, name: "utilisation", nameLocation: "middle", nameGap: 26, axisLabel: { formatter: percent }, axisPointer: { label: { formatter: ({ value }) => `at ${percent(value)}` } } }),
+        yAxis: axis({ type: "value", name: `${d.currency} per million`, nameTextStyle: { color: look().quiet, align: "left" }, max: roundUp(highest), axisLabel: { formatter: few.format } }),
         grid: { left: 8, right: 24, top: 32, bottom: 64, containLabel: true },
         tooltip: { ...frame({}).tooltip, valueFormatter: (value) => few.format(value) },
         series: [
@@ -68,7 +82,7 @@
         { name: "own from", data: known.map((each) => Math.min(1, each.break_even_utilisation)), label: { show: true, position: "right", color: look().text, formatter: ({ dataIndex }) => { const found = known[dataIndex].break_even_utilisation; return found > 1 ? "never" : percent(found); } },
           markLine: { symbol: "none", silent: true, lineStyle: { color: look().quiet }, label: { show: false }, data: [{ xAxis: d.utilisation }] } },
       ], { width: 150, format: percent, legend: false });
-      return { ...option, tooltip: { ...option.tooltip, valueFormatter: percent }, xAxis: { ...option.xAxis, max: 1 } };
+      return { ...option, tooltip: { ...option.tooltip, valueFormatter: percent }, xAxis: { ...option.xAxis, max: 1, interval: 0.5 } };
     },
     growth_by_rounds: (d) => growth(d, d.growth_by_rounds, "rounds"),
     growth_by_agents: (d) => growth(d, d.growth_by_agents, "agents"),
@@ -102,6 +116,7 @@
     charts.clear();
     const data = document.getElementById("drawings");
     if (!data || !window.echarts) return;
+    looks = null;
     const drawings = JSON.parse(data.textContent);
     document.querySelectorAll("[data-chart]").forEach((place) => {
       const chart = echarts.init(place, null, { renderer: "svg" });
@@ -116,6 +131,7 @@
     const wrong = new Set([...document.querySelectorAll("#problems [data-field]")].map((each) => each.dataset.field));
     document.querySelectorAll("#fields input, #yaml").forEach((input) => {
       const isWrong = wrong.has(input.name) || (input.id === "yaml" && wrong.size > 0);
+      if (isWrong && input.id !== "yaml") input.closest("details").open = true;
       input.classList.toggle("is-invalid", isWrong);
       input.setAttribute("aria-invalid", String(isWrong));
     });
@@ -125,10 +141,11 @@
     if (event.target.dataset?.keeps) open.set(event.target.dataset.keeps, event.target.open);
   }, true);
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.target.id === "answers") {
-      event.target.querySelectorAll("details[data-keeps]").forEach((each) => { each.open = open.get(each.dataset.keeps) ?? each.open; });
-      drawAll();
-    }
+    document.querySelectorAll("details[data-keeps]").forEach((each) => { each.open = open.get(each.dataset.keeps) ?? each.open; });
+    // A field was written into the text: replacing the text area would lose its size and place.
+    const written = document.getElementById("written");
+    if (written) { document.getElementById("yaml").value = JSON.parse(written.textContent); written.remove(); }
+    if (event.target.id === "answers") drawAll();
     mark();
   });
   document.addEventListener("DOMContentLoaded", () => {
