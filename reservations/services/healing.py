@@ -19,7 +19,7 @@ from gpuaas.inventory.models import Device, DeviceState, Node, Pool
 from reservations import lifecycle, placement, selectors, trouble
 from reservations.capacity import Demand
 from reservations.models import BookingFlag, DeviceHold, Reservation
-from reservations.services import holds, telling
+from reservations.services import admission, holds, telling
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def _treat(pool: Pool, pk: int, done: Healing, now: datetime) -> None:
             done.resolved.append(str(reservation.public_id))
         return
     place = None if found.has_started else trouble.place_anew(look.grounds, found, now=now)
-    if place is not None and _lock_waiting(place.moved):
+    if place is not None and admission.lock_waiting(place.moved):
         _move(reservation, look, found, place, now)
         done.moved.append(str(reservation.public_id))
         if flag is not None:
@@ -142,13 +142,6 @@ def _treat(pool: Pool, pk: int, done: Healing, now: datetime) -> None:
             _resolve(reservation, flag, now)
         _flag(reservation, look, found, now)
         done.flagged.append(str(reservation.public_id))
-
-
-def _lock_waiting(reservations: Mapping[int, Sequence[int]]) -> bool:
-    waiting = Reservation.objects.filter(
-        pk__in=list(reservations), state=lifecycle.State.APPROVED.value
-    ).select_for_update()
-    return len(waiting.order_by("pk").values_list("pk")) == len(reservations)
 
 
 def _move(
