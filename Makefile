@@ -10,6 +10,8 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 endif
 BIN := .venv/bin
 DEV := $(PYTHON) -m onebox setup --dev
+# Tests that can share the machine.  The rest start whole products or watch the clock.
+SIDE_BY_SIDE := not cluster and not browser and not product
 
 .PHONY: help
 help:  ## list the verbs
@@ -41,14 +43,15 @@ setup:  ## .venv with everything that checks and tests need, and the git hooks
 check: lint types imports test  ## everything CI runs; green here is green there
 
 .PHONY: test
-test:  ## all tests; what this machine lacks is skipped and named; ARGS=<for pytest>
+test:  ## all tests; what this machine lacks is skipped and named; ARGS=<options for pytest>
 	$(DEV)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 -m "$(SIDE_BY_SIDE)" $(ARGS)
+	$(BIN)/pytest -m "not ($(SIDE_BY_SIDE))" $(ARGS)
 
 .PHONY: test-fast
 test-fast:  ## the tests that need no browser, no control plane and no second product
 	$(DEV)
-	$(BIN)/pytest -m "not cluster and not browser" --ignore tests/onebox/test_run.py $(ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 -m "$(SIDE_BY_SIDE)" $(ARGS)
 
 .PHONY: lint
 lint:  ## ruff: rules and layout

@@ -28,15 +28,16 @@ def main(kubeconfig: Path) -> None:
         call_command("migrate", interactive=False, verbosity=1, stdout=sys.stderr)
     with lines.step("static files"):
         call_command("collectstatic", interactive=False, verbosity=0, stdout=sys.stderr)
-    with lines.step("demo organisation") as step:
-        address = os.environ.get(WORKSPACES_VARIABLE)
-        options = {"workspace_url": address} if address else {}
+    address = os.environ.get(WORKSPACES_VARIABLE)
+    options = {"workspace_url": address} if address else {}
+    with lines.step("demo organisation"):
         call_command("load_demo", stdout=sys.stderr, **options)
     with lines.step("cluster inventory") as step:
         step.detail = f"cluster {CLUSTER_NAME}"
         if not processes.wait_until(kubeconfig.exists, timeout_seconds=_CLUSTER_PATIENCE_SECONDS):
             raise CannotStart("the cluster did not become ready")
         call_command("sync_inventory", cluster=CLUSTER_NAME, create_pools=True, stdout=sys.stderr)
+        call_command("load_demo", stdout=sys.stderr, **options)  # prices for the pools, now there
 
 
 if __name__ == "__main__":

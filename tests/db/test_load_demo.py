@@ -8,9 +8,10 @@ from django.core.management import call_command
 from gpuaas import demo
 from gpuaas.accounts import selectors
 from gpuaas.accounts.models import Membership, Team, User
-from gpuaas.inventory.models import Cluster
+from gpuaas.inventory.models import Closure, Cluster, Node
 from reservations import facts, services
 from tests import make
+from tests.make import GPU, SLICE
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ def load(**options: str) -> str:
 
 
 def test_everybody_can_log_in_with_the_password_that_is_printed() -> None:
-    assert load() == "4 people, 2 teams, 1 cluster\n"
+    assert load() == "4 people, 2 teams, 1 cluster, 0 priced pools\n"
 
     for login in demo.LOGINS:
         user = User.objects.get(username=login.username)
@@ -61,3 +62,18 @@ def test_teams_have_budgets_that_a_second_load_leaves_alone() -> None:
     load()
 
     assert facts.team_rules(vision)[0].budget_minor == 1
+
+
+def test_a_pool_of_the_demo_cluster_gets_prices_and_an_evening_of_maintenance_once() -> None:
+    load()
+    pool = make.pool(devices={SLICE: 2, GPU: 1})
+    Node.objects.update(cluster=Cluster.objects.get(name="demo"))
+
+    assert load().endswith("1 priced pools\n")
+    load()
+
+    prices = {price.resource_name: price for price in facts.prices_of(pool)}
+    assert (facts.prices_of(pool).count(), set(prices)) == (2, {SLICE, GPU})
+    assert 0 < prices[SLICE].minor_units_per_unit_hour < prices[GPU].minor_units_per_unit_hour
+    (closure,) = Closure.objects.all()
+    assert (closure.pool, closure.node, closure.reason) == (pool, None, "Driver update")

@@ -1,6 +1,7 @@
 """``manage.py load_demo``: people, teams and a cluster to try the product with."""
 
 from argparse import ArgumentParser
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -8,8 +9,10 @@ from django.utils import timezone
 
 from gpuaas import demo
 from gpuaas.accounts import services as accounts
-from gpuaas.accounts.models import MembershipRole, OrganisationRole
+from gpuaas.accounts.models import MembershipRole, OrganisationRole, User
+from gpuaas.inventory import selectors as hardware
 from gpuaas.inventory import services as inventory
+from gpuaas.inventory.models import Closure, ClosureKind, Pool
 from reservations import facts
 from reservations import services as reservations
 
@@ -20,6 +23,9 @@ VISION_BUDGET = {
     "gpu_hours_per_week": 120,
     "approval_above_minutes": 3 * 24 * 60,
 }
+WHOLE_GPU_MINOR_PER_HOUR = 480
+MAINTENANCE_IN = timedelta(days=10)
+MAINTENANCE_FOR = timedelta(hours=2)
 LANGUAGE_BUDGET = {"budget_minor": 150_000, "currency": settings.CURRENCY}
 ORGANISATION_ROLES = {
     "finn": OrganisationRole.FINANCE,
@@ -60,9 +66,45 @@ class Command(BaseCommand):
             limits, _ = facts.team_rules(team)
             if limits.pk is None:
                 reservations.set_team_rules(team=team, changes=budget, actor=users["root"], now=now)
-        inventory.ensure_cluster(
+        cluster = inventory.ensure_cluster(
             name=CLUSTER,
             display_name="Demo cluster",
             workspace_url_template=workspace_url,
         )
-        self.stdout.write(f"{len(users)} people, 2 teams, 1 cluster")
+        pools = tuple(Pool.objects.filter(nodes__cluster=cluster).distinct())
+        for pool in pools:
+            _ensure_prices(pool, actor=users["root"], now=now)
+            _ensure_maintenance(pool, actor=users["root"], now=now)
+        self.stdout.write(f"{len(users)} people, 2 teams, 1 cluster, {len(pools)} priced pools")
+
+
+def _ensure_prices(pool: Pool, *, actor: User, now: datetime) -> None:
+    """Give every type without a price the share of a whole GPU's that it computes with."""
+    priced = set(facts.prices_of(pool).values_list("resource_name", flat=True))
+    for each in hardware.resource_types(pool):
+        if each.resource_name not in priced:
+            reservations.set_price(
+                pool=pool,
+                resource_name=each.resource_name,
+                minor_units_per_unit_hour=round(WHOLE_GPU_MINOR_PER_HOUR * each.compute_share),
+                currency=settings.CURRENCY,
+                valid_from=now,
+                actor=actor,
+                now=now,
+            )
+
+
+def _ensure_maintenance(pool: Pool, *, actor: User, now: datetime) -> None:
+    """Plan one evening of maintenance, so that there is one to see."""
+    if Closure.objects.filter(pool=pool).exists():
+        return
+    starts_at = (now + MAINTENANCE_IN).replace(hour=20, minute=0, second=0, microsecond=0)
+    inventory.plan_closure(
+        target=pool,
+        kind=ClosureKind.MAINTENANCE,
+        starts_at=starts_at,
+        ends_at=starts_at + MAINTENANCE_FOR,
+        reason="Driver update",
+        actor=actor,
+        now=now,
+    )
