@@ -101,6 +101,7 @@ class Bound(enum.StrEnum):
     CLOSED = "closed"
     OUT_OF_SERVICE = "out_of_service"
     OVER = "over"
+    NOT_APPROVED = "not_approved"
 
 
 @dataclass(frozen=True, slots=True)

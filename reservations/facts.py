@@ -155,12 +155,13 @@ def usage_of(*, team: Team, pool: Pool, since: datetime, with_shares: bool) -> p
     """Return what ``team`` holds, or held, from ``since`` on, wherever it is.
 
     What ended early counts until then, with its part of the cost.  What never began counts for
-    nothing, and neither does what failed: that is the platform's fault.
+    nothing, and neither does what failed: that is the platform's fault.  What waits in line holds
+    nothing.
     """
     rows = (
         Reservation.objects.filter(team=team)
         .ending_after(since)
-        .exclude(state=lifecycle.State.FAILED.value)
+        .exclude(state__in=[lifecycle.State.FAILED.value, lifecycle.State.WAITLISTED.value])
         .filter(Q(released_at=None) | Q(released_at__gt=F("starts_at")))
         .order_by("starts_at", "pk")
         .values_list(

@@ -1,8 +1,9 @@
-"""The life of a reservation: five states, and the only moves between them.
+"""The life of a reservation: seven states, and the only moves between them.
 
-    APPROVED --> ACTIVE --> COMPLETED
-        |           |
-        +-----------+-----> CANCELED | FAILED
+    WAITLISTED --> PENDING --> APPROVED --> ACTIVE --> COMPLETED
+        |             |            |           |
+        +-------------+------------+-----------+-----> CANCELED
+                                   +-----------+-----> FAILED
 
 This module knows neither the database nor the clock.  `reservations.services` is the only writer
 of `Reservation.state` and asks here first.
@@ -18,6 +19,8 @@ from gpuaas.core import errors
 class State(enum.StrEnum):
     """Where a reservation is in its life."""
 
+    WAITLISTED = "WAITLISTED"
+    PENDING = "PENDING"
     APPROVED = "APPROVED"
     ACTIVE = "ACTIVE"
     COMPLETED = "COMPLETED"
@@ -25,7 +28,16 @@ class State(enum.StrEnum):
     FAILED = "FAILED"
 
 
+class PendingOn(enum.StrEnum):
+    """Whose word a PENDING reservation waits for."""
+
+    APPROVER = "approver"
+    REQUESTER = "requester"
+
+
 TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
+    State.WAITLISTED: frozenset({State.PENDING, State.CANCELED}),
+    State.PENDING: frozenset({State.APPROVED, State.CANCELED}),
     State.APPROVED: frozenset({State.ACTIVE, State.CANCELED, State.FAILED}),
     State.ACTIVE: frozenset({State.COMPLETED, State.CANCELED, State.FAILED}),
     State.COMPLETED: frozenset(),
@@ -35,8 +47,15 @@ TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
 
 TERMINAL: Final = frozenset(state for state, targets in TRANSITIONS.items() if not targets)
 
-# A reservation occupies its pool from the moment it is approved, not when it starts.
-HOLDS_CAPACITY: Final = frozenset(State) - TERMINAL
+# A reservation occupies its pool from the moment it is held for somebody, not when it starts: an
+# approval can never fail for lack of room.
+HOLDS_CAPACITY: Final = frozenset({State.PENDING, State.APPROVED, State.ACTIVE})
+
+# Nothing of it runs yet: it can change its devices.
+WAITS_FOR_ITS_START: Final = frozenset({State.PENDING, State.APPROVED})
+
+# Nobody was promised it.  What ends here never began, whenever that is found out.
+IS_NO_BOOKING_YET: Final = frozenset({State.WAITLISTED, State.PENDING})
 
 
 class TransitionNotAllowed(errors.DomainError):

@@ -44,7 +44,13 @@ class Reservation(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
-    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="+")
+    node = models.ForeignKey(
+        Node,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Empty while it waits in line, and when it ended there",
+    )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     resource_name = models.CharField(max_length=80)
@@ -82,6 +88,23 @@ class Reservation(models.Model):
     approved_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    pending_on = models.CharField(
+        max_length=9,
+        blank=True,
+        default="",
+        db_default="",
+        choices=[(each.value, each.value.capitalize()) for each in lifecycle.PendingOn],
+        help_text="Whose word a pending one waits for",
+    )
+    approver = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        choices=[(each.value, each.title.capitalize()) for each in policy.Approver],
+        help_text="The least who may approve a pending one",
+    )
+    held_until = models.DateTimeField(
+        null=True, help_text="When a pending one lapses; never later than its start"
+    )
 
     objects = ReservationQuerySet.as_manager()
 
@@ -103,6 +126,29 @@ class Reservation(models.Model):
             models.CheckConstraint(
                 condition=Q(cost_minor__gte=0), name="reservation_costs_not_less_than_nothing"
             ),
+            models.CheckConstraint(
+                condition=Q(node__isnull=False)
+                | Q(state__in=[lifecycle.State.WAITLISTED.value, lifecycle.State.CANCELED.value]),
+                name="reservation_lies_on_a_node",
+            ),
+            models.CheckConstraint(
+                condition=(
+                    ~Q(state=lifecycle.State.PENDING.value)
+                    & Q(pending_on="", approver=None, held_until=None)
+                )
+                | (
+                    Q(state=lifecycle.State.PENDING.value, held_until__lte=F("starts_at"))
+                    & (
+                        Q(pending_on=lifecycle.PendingOn.APPROVER.value, approver__isnull=False)
+                        | Q(pending_on=lifecycle.PendingOn.REQUESTER.value, approver=None)
+                    )
+                ),
+                name="reservation_pending_on_somebody",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=lifecycle.State.FAILED.value) | ~Q(state_reason=""),
+                name="reservation_failed_for_a_reason",
+            ),
         )
         indexes = (
             # Past reservations are not in it: it stays small however long the history grows.
@@ -119,6 +165,16 @@ class Reservation(models.Model):
                 name="reservation_live_when",
             ),
             models.Index(fields=("team", "-starts_at"), name="reservation_by_team"),
+            models.Index(
+                fields=("pool", "created_at"),
+                condition=Q(state=lifecycle.State.WAITLISTED.value),
+                name="reservation_waiting",
+            ),
+            models.Index(
+                fields=("held_until",),
+                condition=Q(state=lifecycle.State.PENDING.value),
+                name="reservation_pending",
+            ),
         )
 
     def __str__(self) -> str:
@@ -127,6 +183,17 @@ class Reservation(models.Model):
     @property
     def window(self) -> capacity.Window:
         return capacity.Window(self.starts_at, self.ends_at)
+
+    @property
+    def placed_on(self) -> Node:
+        """The node of one that is no mere wish in line."""
+        assert self.node is not None  # noqa: S101 -- the constraint reservation_lies_on_a_node
+        return self.node
+
+    @property
+    def placed_on_id(self) -> int:
+        assert self.node_id is not None  # noqa: S101 -- as above
+        return self.node_id
 
     @property
     def is_live(self) -> bool:

@@ -157,7 +157,7 @@ def _held_by_node(pool: Pool, *, now: datetime) -> defaultdict[int, list[placeme
         devices[reservation_id].append(device_id)
     held: defaultdict[int, list[placement.Held]] = defaultdict(list)
     for each in live:
-        held[each.node_id].append(held_by(each, devices[each.pk], now=now))
+        held[each.placed_on_id].append(held_by(each, devices[each.pk], now=now))
     return held
 
 
@@ -176,7 +176,8 @@ def held_by(reservation: Reservation, devices: Iterable[int], *, now: datetime) 
         ),
         resource_name=reservation.resource_name,
         devices=tuple(devices),
-        movable=reservation.state == lifecycle.State.APPROVED.value and reservation.starts_at > now,
+        movable=lifecycle.State(reservation.state) in lifecycle.WAITS_FOR_ITS_START
+        and reservation.starts_at > now,
     )
 
 

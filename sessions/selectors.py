@@ -73,7 +73,7 @@ def workspace_url(session: WorkspaceSession) -> str:
 
 def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str]) -> SessionSpec:
     reservation = session.reservation
-    slots = inventory.slots_per_unit(reservation.node, reservation.resource_name)
+    slots = inventory.slots_per_unit(reservation.placed_on, reservation.resource_name)
     return SessionSpec(
         installation=settings.INSTALLATION,
         public_id=session.public_id,
@@ -89,7 +89,7 @@ def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str])
         memory_mib=reservation.memory_mib,
         storage_gib=reservation.storage_gib,
         storage_class=cluster.storage_class,
-        node=reservation.node.name,
+        node=reservation.placed_on.name,
         ends_at=reservation.ends_at,
         workspace_image=settings.WORKSPACE_IMAGE,
         proxy=Proxy(settings.HTTP_PROXY, settings.HTTPS_PROXY, settings.NO_PROXY),

@@ -26,7 +26,7 @@ from gpuaas.inventory.models import (
     Node,
     Pool,
 )
-from reservations import lifecycle, services
+from reservations import lifecycle, policy, services
 from reservations.capacity import Window
 from reservations.models import DeviceHold, Reservation
 from reservations.services import Wish
@@ -245,16 +245,22 @@ def reservation(  # noqa: PLR0913 -- a booking has that many sides; each has a d
     state: lifecycle.State = lifecycle.State.APPROVED,
     mode: AllocationMode = AllocationMode.INTERACTIVE,
     devices: Iterable[Device] | None = None,
+    pending_on: lifecycle.PendingOn = lifecycle.PendingOn.APPROVER,
+    held_until: datetime | None = None,
+    created_at: datetime = NOON,
 ) -> Reservation:
     """Return a reservation in any state at any time, past admission.
 
     While it is live it holds ``devices``, or else the first free ones of the pool's first node.
+    A pending one is ``pending_on`` a manager, unless told otherwise, until its start.
     """
     of, by, at = of or pool(), by or team(), at or window(1, 5)
     on = Node.objects.filter(pool=of).earliest("pk")
+    is_pending, waits = state == lifecycle.State.PENDING, state == lifecycle.State.WAITLISTED
+    on_approver = is_pending and pending_on == lifecycle.PendingOn.APPROVER
     made = Reservation.objects.create(
         pool=of,
-        node=on,
+        node=None if waits else on,
         team=by,
         requested_by=requested_by or user(teams=(by,)),
         resource_name=resource_name,
@@ -266,8 +272,12 @@ def reservation(  # noqa: PLR0913 -- a booking has that many sides; each has a d
         starts_at=at.starts_at,
         ends_at=at.ends_at,
         state=state.value,
-        state_changed_at=NOON,
-        created_at=NOON,
+        state_reason="lost" if state == lifecycle.State.FAILED else "",
+        state_changed_at=created_at,
+        created_at=created_at,
+        pending_on=pending_on.value if is_pending else "",
+        approver=policy.Approver.MANAGER if on_approver else None,
+        held_until=(held_until or at.starts_at) if is_pending else None,
     )
     if state in lifecycle.HOLDS_CAPACITY:
         during = TimestamptzRange(at.starts_at, at.ends_at, "[)")

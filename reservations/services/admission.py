@@ -139,7 +139,7 @@ def lock_waiting(reservations: Mapping[int, Sequence[int]]) -> bool:
     if not reservations:
         return True
     waiting = Reservation.objects.filter(
-        pk__in=list(reservations), state=lifecycle.State.APPROVED.value
+        pk__in=list(reservations), state__in=lifecycle.WAITS_FOR_ITS_START
     ).select_for_update()
     return len(waiting.order_by("pk").values_list("pk")) == len(reservations)
 
@@ -149,7 +149,7 @@ def _book(booking: Booking, place: placement.Placement) -> Reservation:
     reservation.save(force_insert=True)
     holds.exchange(place.moved, at=booking.now)
     holds.hold(reservation, place.devices)
-    event, subject, team = "reservation.approved", reservation.subject, booking.team
+    event, subject, team = booking.event, reservation.subject, booking.team
     audit.record(
         event,
         subject=subject,

@@ -13,16 +13,29 @@ from gpuaas.accounts.models import Team, User
 from gpuaas.core import locks
 from gpuaas.core.money import Money
 from gpuaas.inventory.models import Pool
+from reservations import lifecycle, policy
 from reservations.models import Reservation, default_currency
 from reservations.services.wishes import Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Held, but not booked: whose word it waits for, and until when.
+
+    ``approver`` is the least who may approve it, where it waits for that.
+    """
+
+    pending_on: lifecycle.PendingOn
+    until: datetime
+    approver: policy.Approver | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """On which terms a wish is booked: its price, and who set which rule aside.
 
-    ``ledger_version`` is that of the team's ledger when its limits were evaluated; None where no
-    limit depends on what else the team books.
+    With a ``hold`` it is held and not booked.  ``ledger_version`` is that of the team's ledger when
+    its limits were evaluated; None where no limit depends on what else the team books.
     """
 
     cost_minor: int = 0
@@ -31,6 +44,7 @@ class Terms:
     approved_by: User | None = None
     reason: str = ""
     ledger_version: int | None = None
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,16 @@ class Booking:
     wish: Wish
     terms: Terms
     now: datetime
+
+    @property
+    def state(self) -> lifecycle.State:
+        """The state in which it comes to be."""
+        return lifecycle.State.PENDING if self.terms.hold else lifecycle.State.APPROVED
+
+    @property
+    def event(self) -> str:
+        """What the audit trail and the outbox call it."""
+        return f"reservation.{self.state.value.lower()}"
 
     @property
     def data(self) -> dict[str, object]:
@@ -62,11 +86,15 @@ class Booking:
             said["override_reason"] = self.terms.reason
         if self.terms.approved_by is not None:
             said["approved_by"] = self.terms.approved_by.username
+        if self.terms.hold is not None:
+            said["pending_on"] = self.terms.hold.pending_on.value
+            said["approver"] = self.terms.hold.approver
+            said["held_until"] = self.terms.hold.until.isoformat()
         return said
 
     def on(self, node_id: int) -> Reservation:
         """Return its row, not saved."""
-        wish, terms = self.wish, self.terms
+        wish, terms, hold = self.wish, self.terms, self.terms.hold
         return Reservation(
             public_id=wish.public_id,
             pool=self.pool,
@@ -82,12 +110,16 @@ class Booking:
             purpose=wish.purpose,
             starts_at=wish.window.starts_at,
             ends_at=wish.window.ends_at,
+            state=self.state.value,
             state_changed_at=self.now,
             created_at=self.now,
             cost_minor=terms.cost_minor,
             currency=terms.currency,
             overridden=list(terms.overridden),
             approved_by=terms.approved_by,
+            pending_on=hold.pending_on.value if hold else "",
+            approver=hold.approver if hold else None,
+            held_until=hold.until if hold else None,
         )
 
 

@@ -221,8 +221,12 @@ def _longest(calendar: _Calendar, at_most: datetime) -> Extension:
 
 
 def _calendar(reservation: Reservation, now: datetime) -> _Calendar:
-    live = lifecycle.State(reservation.state) in lifecycle.HOLDS_CAPACITY
-    if not live or reservation.ends_at <= now:
+    stands = lifecycle.State(reservation.state)
+    if stands in lifecycle.IS_NO_BOOKING_YET:
+        raise CannotExtend(
+            ends_at=reservation.ends_at, until=reservation.ends_at, because=Bound.NOT_APPROVED
+        )
+    if stands in lifecycle.TERMINAL or reservation.ends_at <= now:
         raise CannotExtend(
             ends_at=reservation.ends_at, until=reservation.ends_at, because=Bound.OVER
         )
@@ -242,4 +246,4 @@ def _calendar(reservation: Reservation, now: datetime) -> _Calendar:
 
 def _pool_of(reservation: Reservation) -> Pool:
     # Where its node is now: that pool's lock guards it.
-    return reservation.node.pool or reservation.pool
+    return reservation.placed_on.pool or reservation.pool

@@ -151,7 +151,7 @@ def _move(
     place: placement.Placement,
     now: datetime,
 ) -> None:
-    before, after = reservation.node, look.nodes[place.node]
+    before, after = reservation.placed_on, look.nodes[place.node]
     Reservation.objects.filter(pk=reservation.pk).update(node_id=place.node)
     holds.move(reservation, place.devices, others=place.moved, at=now)
     reason = _detail(look, found, reservation)
@@ -215,7 +215,7 @@ def _tell(
 
 def _detail(look: _Look, found: trouble.Trouble, reservation: Reservation) -> str:
     """Return what the matter is, as part of a sentence."""
-    node = reservation.node.name
+    node = reservation.placed_on.name
     if found.cause == trouble.Cause.CLOSED:
         assert found.closure is not None  # noqa: S101 -- a closed one has its closure
         at = found.closure
@@ -312,7 +312,7 @@ def _with_bookings_elsewhere(
         devices[pk].append(device)
     held: defaultdict[int, list[placement.Held]] = defaultdict(list)
     for each in stranded:
-        held[each.node_id].append(selectors.held_by(each, devices[each.pk], now=now))
+        held[each.placed_on_id].append(selectors.held_by(each, devices[each.pk], now=now))
     known = {ground.state.node: ground for ground in grounds}
     for node, bookings in held.items():
         state = placement.NodeState(node, Demand(), {}, tuple(bookings))

@@ -1,6 +1,6 @@
 """Admission in one call of the database: nothing but PostgreSQL's own work is done under the lock.
 
-The function is in migration 0005; docs/design/locking.md says what it does and what it costs.
+The function is in migration 0009; docs/design/locking.md says what it does and what it costs.
 """
 
 import json
@@ -18,7 +18,8 @@ _CALL: Final = """
 SELECT outcome, reservation_id, on_node FROM reservations_admit_booking(
     %s::uuid, %s::bigint, %s::bigint, %s::bigint, %s::text, %s::integer, %s::text, %s::integer,
     %s::integer, %s::integer, %s::text, %s::timestamptz, %s::timestamptz, %s::timestamptz,
-    %s::bigint, %s::text, %s::jsonb, %s::bigint, %s::bigint, %s::integer, %s::jsonb)
+    %s::bigint, %s::text, %s::jsonb, %s::bigint, %s::bigint, %s::integer, %s::jsonb,
+    %s::text, %s::text, %s::integer, %s::timestamptz)
 """
 
 
@@ -43,7 +44,7 @@ def admit(booking: Booking, *, wait_at_most: timedelta) -> Answer:
 
 
 def _arguments(booking: Booking, wait_at_most: timedelta) -> list[Any]:
-    wish, terms = booking.wish, booking.terms
+    wish, terms, hold = booking.wish, booking.terms, booking.terms.hold
     return [
         wish.public_id,
         booking.pool.pk,
@@ -66,4 +67,8 @@ def _arguments(booking: Booking, wait_at_most: timedelta) -> list[Any]:
         terms.ledger_version,
         int(wait_at_most.total_seconds() * 1000),
         json.dumps(booking.data),
+        booking.state.value,
+        hold.pending_on.value if hold else "",
+        hold.approver if hold else None,
+        hold.until if hold else None,
     ]

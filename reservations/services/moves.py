@@ -77,7 +77,8 @@ def transition(
 
     Compare-and-swap instead of a row lock: the UPDATE names the state and the end we read, so of
     two writers exactly one changes a row and the other raises `StaleReservation`.  A move to a
-    terminal state gives the devices back from ``now`` on; that takes no lock.
+    terminal state gives the devices back from ``now`` on; that takes no lock.  What was never
+    more than held gives all of them back, and its whole cost, however late it ends.
     """
     source = lifecycle.State(reservation.state)
     lifecycle.check_transition(source, target)
@@ -86,8 +87,11 @@ def transition(
         "state_reason": reason[:300],
         "state_changed_at": now,
     }
-    if target in lifecycle.TERMINAL and now < reservation.ends_at:
-        changes["released_at"] = now
+    if source == lifecycle.State.PENDING:
+        changes |= {"pending_on": "", "approver": None, "held_until": None}
+    released_at = _released_at(reservation, now=now) if target in lifecycle.TERMINAL else None
+    if released_at is not None:
+        changes["released_at"] = released_at
     with transaction.atomic():
         # The end too: by it we decided whether there are devices to give back.
         changed_rows = Reservation.objects.filter(
@@ -95,8 +99,8 @@ def transition(
         ).update(**changes)
         if changed_rows == 0:
             raise StaleReservation("somebody else changed this reservation just now: look again")
-        if "released_at" in changes:
-            holds.release(reservation, now)
+        if released_at is not None:
+            holds.release(reservation, released_at)
         audit.record(
             f"reservation.{target.value.lower()}",
             subject=reservation.subject,
@@ -111,3 +115,10 @@ def transition(
             telling.tell(event, reservation=reservation, actor=actor, at=now, reason=reason)
     for name, value in changes.items():
         setattr(reservation, name, value)
+
+
+def _released_at(reservation: Reservation, *, now: datetime) -> datetime | None:
+    """Return when the capacity of one that ends comes back; None: at the end of its window."""
+    if lifecycle.State(reservation.state) in lifecycle.IS_NO_BOOKING_YET:
+        return min(now, reservation.starts_at)
+    return now if now < reservation.ends_at else None

@@ -90,6 +90,7 @@ BOUND_IN_WORDS: Final = {
     Bound.CLOSED: "from then on its server is closed",
     Bound.OUT_OF_SERVICE: "its server, or a device of it, is out of service",
     Bound.OVER: "it is over",
+    Bound.NOT_APPROVED: "it is not approved yet",
 }
 
 

@@ -44,7 +44,7 @@ def test_what_was_wished_is_what_is_booked() -> None:
     assert (booked.resource_name, booked.units, booked.window) == (SLICE, 2, wish.window)
     assert (booked.cpu_millicores, booked.memory_mib, booked.storage_gib) == (4000, 16384, 600)
     assert (booked.state, booked.mode) == ("APPROVED", "interactive")
-    assert booked.node.pool == pool
+    assert booked.placed_on.pool == pool
 
 
 def test_each_unit_holds_a_device_of_its_own_for_the_window() -> None:

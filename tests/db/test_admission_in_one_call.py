@@ -13,16 +13,19 @@ from gpuaas.accounts.models import Team, User
 from gpuaas.audit.models import AuditEvent
 from gpuaas.inventory.models import Closure, ClosureKind, Device, DeviceState, Node, Pool
 from gpuaas.notifications.models import OutboxMessage
-from reservations import placement, selectors, services
+from reservations import placement, policy, selectors, services
 from reservations.capacity import Window
+from reservations.lifecycle import PendingOn
 from reservations.models import DeviceHold, Reservation, TeamLedger
 from reservations.services import admission, in_one_call
-from reservations.services.booking import Booking, Outcome, Terms
+from reservations.services.booking import Booking, Hold, Outcome, Terms
 from tests import make
 from tests.make import GPU, SLICE
 
 pytestmark = pytest.mark.django_db
 WAIT = timedelta(seconds=3)
+HELD = Hold(PendingOn.APPROVER, make.at(1), policy.Approver.MANAGER)
+HELD_FOR_ONE = Hold(PendingOn.REQUESTER, make.at(0.5))
 
 
 @dataclass(frozen=True)
@@ -149,9 +152,15 @@ def _admit_and_compare(world: World, wish: services.Wish) -> None:
     }
 
 
-def test_it_writes_what_python_writes(world: World) -> None:
+@pytest.mark.parametrize("hold", [None, HELD, HELD_FOR_ONE])
+def test_it_writes_what_python_writes(world: World, hold: Hold | None) -> None:
     wish = replace(make.wish(units=2), purpose="fine-tuning")
-    terms = {"cost_minor": 1234, "overridden": ("too_long",), "approved_by": world.person}
+    terms = {
+        "cost_minor": 1234,
+        "overridden": ("too_long",),
+        "approved_by": world.person,
+        "hold": hold,
+    }
     fast = in_one_call.admit(world.booking(wish, **terms), wait_at_most=WAIT).reservation
     assert fast is not None
     written = _all_about(fast)
@@ -170,7 +179,7 @@ def _all_about(reservation: Reservation) -> list[object]:
     own = {"id", "public_id", "key", "subject", "reservation_id"}
     event = AuditEvent.objects.filter(subject=reservation.subject).order_by("pk")[0]
     message = OutboxMessage.objects.get(subject=reservation.subject)
-    assert message.key == f"reservation.approved:{reservation.public_id}"
+    assert message.key == f"{message.event}:{reservation.public_id}"
     row = Reservation.objects.filter(pk=reservation.pk).values().get()
     assert {k: getattr(reservation, k) for k in row} == row
     rows = [
@@ -218,3 +227,22 @@ def test_the_bookings_of_a_window_that_only_touches_are_no_hindrance(world: Worl
         assert answer.reservation is not None
         assert answer.reservation.window == Window(make.at(hours[0]), make.at(hours[1]))
     assert Reservation.objects.values("node").distinct().count() == 1  # the gap is filled
+
+
+@pytest.mark.parametrize("way", ["fast", "slow"])
+def test_what_is_pending_holds_its_place(world: World, way: str) -> None:
+    admit = (
+        admission.admit_by_moving_others
+        if way == "slow"
+        else lambda booking: in_one_call.admit(booking, wait_at_most=WAIT)
+    )
+    world.pool.nodes.latest("pk").devices.all().delete()
+
+    held = admit(world.booking(make.wish(units=3), hold=HELD)).reservation
+    refused = admit(world.booking(make.wish(units=1)))
+
+    assert held is not None
+    assert (held.state, refused.outcome) == ("PENDING", Outcome.FULL)
+    services.cancel(reservation=held, actor=world.person, now=make.NOON)
+    assert (held.pending_on, held.held_until) == ("", None)
+    assert admit(world.booking(make.wish(units=3))).outcome == Outcome.BOOKED

@@ -310,7 +310,7 @@ def test_a_node_with_more_slots_a_unit_may_take_it_and_one_with_fewer_not() -> N
 )
 def test_no_booking_is_started_on_a_node_that_is_out(change: dict[str, bool], starts: bool) -> None:
     booked = make.reservation(at=make.window(0, 4))
-    Node.objects.filter(pk=booked.node_id).update(**change)
+    Node.objects.filter(pk=booked.placed_on_id).update(**change)
 
     due = selectors.due_to_start(booked.pool.cluster, now=make.NOON)
     assert due.filter(pk=booked.pk).exists() is starts
@@ -333,7 +333,7 @@ def test_no_booking_is_started_while_its_node_is_closed(
     hours: tuple[float, float], starts: bool
 ) -> None:
     booked = make.reservation(at=make.window(0, 4))
-    make.closure(of=booked.node, at=make.window(*hours))
+    make.closure(of=booked.placed_on, at=make.window(*hours))
 
     due = selectors.due_to_start(booked.pool.cluster, now=make.NOON)
     assert due.filter(pk=booked.pk).exists() is starts

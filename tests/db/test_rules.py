@@ -109,6 +109,8 @@ def test_what_the_team_has_elsewhere_counts_and_what_others_have_does_not(
 @pytest.mark.parametrize(
     ("state", "released", "spent"),
     [
+        (State.WAITLISTED, None, 0),
+        (State.PENDING, None, 400),
         (State.APPROVED, None, 400),
         (State.COMPLETED, None, 400),
         (State.COMPLETED, 2, 100),

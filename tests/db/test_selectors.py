@@ -210,7 +210,7 @@ def test_a_list_of_reservations_costs_one_query(
 
     with django_assert_num_queries(1):
         rows = [
-            (r.team.name, r.pool.name, r.node.name, r.requested_by.username)
+            (r.team.name, r.pool.name, r.placed_on.name, r.requested_by.username)
             for r in selectors.reservations_visible_to(user, now=make.NOON)
         ]
 

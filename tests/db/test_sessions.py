@@ -382,7 +382,7 @@ def test_the_spec_of_a_session() -> None:
     assert (found.gpu_resource, found.gpu_slots) == (SLICE, 2)
     assert found.other_gpu_resources == {GPU}
     assert (found.cpu_millicores, found.memory_mib, found.storage_gib) == (4_000, 16_384, 600)
-    assert (found.node, found.ends_at) == (reservation.node.name, make.at(4))
+    assert (found.node, found.ends_at) == (reservation.placed_on.name, make.at(4))
 
 
 def test_a_single_device_brings_all_its_slots_and_retired_types_stay_forbidden() -> None:

@@ -1,6 +1,7 @@
 """Moves along the lifecycle: compare-and-swap, the devices given back, the trail."""
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from gpuaas.audit import selectors as audit
 from reservations import lifecycle, services
@@ -132,3 +133,35 @@ def test_what_was_never_started_fails_and_says_why() -> None:
     assert reservation.state == State.FAILED
     assert "could not start it" in reservation.state_reason
     assert reservation.released_at is None
+
+
+@pytest.mark.parametrize("state", sorted(lifecycle.IS_NO_BOOKING_YET))
+@pytest.mark.parametrize(("ended_at", "released_at"), [(0, 0), (3, 1), (9, 1)])
+def test_what_was_never_booked_gives_everything_back_however_late(
+    state: State, ended_at: float, released_at: float
+) -> None:
+    reservation = make.reservation(at=make.window(1, 5), state=state)
+
+    services.cancel(reservation=reservation, actor=reservation.requested_by, now=make.at(ended_at))
+
+    assert reservation.released_at == make.at(released_at)
+    assert not DeviceHold.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": "FAILED"},
+        {"state": "PENDING"},
+        {"state": "PENDING", "pending_on": "requester", "held_until": make.at(1.1)},
+        {"state": "PENDING", "pending_on": "approver", "held_until": make.at(1)},
+        {"state": "APPROVED", "pending_on": "approver"},
+        {"state": "APPROVED", "held_until": make.at(1)},
+        {"state": "COMPLETED", "node": None},
+    ],
+)
+def test_the_database_refuses_what_makes_no_sense(wrong: dict[str, object]) -> None:
+    reservation = make.reservation(at=make.window(1, 5))
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Reservation.objects.filter(pk=reservation.pk).update(**wrong)

@@ -204,7 +204,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
     def shared(name: str, value: Any, missing: Any) -> Thing:
         return Thing({name: value}, None, {name: missing})
 
-    node = ours.running.node
+    node = ours.running.placed_on
     device = node.devices.earliest("pk")
     closure = make.closure(of=node, at=make.window(-48, -47))
     return {

@@ -7,7 +7,7 @@ import pytest
 from gpuaas.portal.cards import bookings, shortage, story
 from gpuaas.portal.cards.ending import CANCEL, GIVE_BACK, Ending
 from reservations.capacity import Demand, Window
-from reservations.lifecycle import State
+from reservations.lifecycle import PendingOn, State
 from reservations.models import Reservation
 from reservations.services import PoolFull
 from sessions.models import SessionState, WorkspaceSession
@@ -98,6 +98,25 @@ def test_a_failed_booking_says_why() -> None:
     assert progress(seen)[-1] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("state", "on", "headline"),
+    [
+        (State.WAITLISTED, PendingOn.APPROVER, "In line"),
+        (State.PENDING, PendingOn.APPROVER, "Waiting for approval"),
+        (State.PENDING, PendingOn.REQUESTER, "Held for you"),
+    ],
+)
+def test_what_is_no_booking_yet_says_whose_word_it_waits_for(
+    state: State, on: PendingOn, headline: str
+) -> None:
+    reservation = make.reservation(state=state, pending_on=on)
+
+    seen = told(reservation, None, 0)
+
+    assert seen.now.headline == headline
+    assert seen.steps[0].name == "Asked"
+
+
 @pytest.mark.parametrize("state", [State.CANCELED, State.COMPLETED])
 @pytest.mark.parametrize(
     ("session_state", "gone"),
@@ -116,6 +135,8 @@ def test_an_ended_booking_says_what_became_of_the_data(
 @pytest.mark.parametrize(
     ("state", "session_state", "hour", "refreshes"),
     [
+        (State.WAITLISTED, None, 0, story.REFRESH_SECONDS_WHILE_FAR_OFF),
+        (State.PENDING, None, 0.99, story.REFRESH_SECONDS),
         (State.APPROVED, None, 0.99, story.REFRESH_SECONDS),
         (State.APPROVED, None, 0, story.REFRESH_SECONDS_WHILE_FAR_OFF),
         (State.ACTIVE, SessionState.READY, 2, story.REFRESH_SECONDS),
@@ -143,6 +164,8 @@ def test_what_is_shown_alike_has_the_same_fingerprint() -> None:
 @pytest.mark.parametrize(
     ("state", "may_give_back", "may_cancel", "again"),
     [
+        (State.WAITLISTED, False, True, False),
+        (State.PENDING, False, True, False),
         (State.APPROVED, False, True, False),
         (State.ACTIVE, True, True, False),
         (State.COMPLETED, False, False, True),

@@ -8,6 +8,10 @@ from reservations import lifecycle
 from reservations.lifecycle import State
 
 ALLOWED = {
+    (State.WAITLISTED, State.PENDING),
+    (State.WAITLISTED, State.CANCELED),
+    (State.PENDING, State.APPROVED),
+    (State.PENDING, State.CANCELED),
     (State.APPROVED, State.ACTIVE),
     (State.APPROVED, State.CANCELED),
     (State.APPROVED, State.FAILED),
@@ -36,5 +40,13 @@ def test_the_terminal_states() -> None:
     assert {State.COMPLETED, State.CANCELED, State.FAILED} == lifecycle.TERMINAL
 
 
-def test_capacity_is_held_from_approval_to_the_end() -> None:
-    assert {State.APPROVED, State.ACTIVE} == lifecycle.HOLDS_CAPACITY
+def test_capacity_is_held_from_the_hold_to_the_end() -> None:
+    assert {State.PENDING, State.APPROVED, State.ACTIVE} == lifecycle.HOLDS_CAPACITY
+
+
+def test_every_state_waits_for_its_booking_or_its_start_or_runs_or_is_over() -> None:
+    runs = {State.ACTIVE}
+    assert (
+        lifecycle.IS_NO_BOOKING_YET | lifecycle.WAITS_FOR_ITS_START | runs | lifecycle.TERMINAL
+    ) == set(State)
+    assert {State.PENDING} == lifecycle.IS_NO_BOOKING_YET & lifecycle.WAITS_FOR_ITS_START

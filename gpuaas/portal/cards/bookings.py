@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sessions.models import WorkspaceSession
 
 TONE: Final[Mapping[State, str]] = {
+    State.WAITLISTED: "secondary",
+    State.PENDING: "warning",
     State.APPROVED: "info",
     State.ACTIVE: "success",
     State.COMPLETED: "secondary",
@@ -88,7 +90,7 @@ def booking_card(
         happening=_happening(reservation, session, now),
         workspace_url=workspace_url if can_open(reservation, session) else "",
         may_give_back=may_change and state == State.ACTIVE,
-        may_cancel=may_change and state in lifecycle.HOLDS_CAPACITY,
+        may_cancel=may_change and state not in lifecycle.TERMINAL,
         book_again=_again(reservation) if may_change and state in lifecycle.TERMINAL else "",
         trouble=flag.detail if (flag := selectors.flag_of(reservation)) else "",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gpuaas.portal import wording
 from gpuaas.portal.cards.bookings import can_open, fingerprint
 from reservations import lifecycle, selectors
-from reservations.lifecycle import State
+from reservations.lifecycle import PendingOn, State
 
 if TYPE_CHECKING:
     from gpuaas.audit.models import AuditEvent
@@ -101,11 +101,42 @@ def device_name(hold: "DeviceHold") -> str:
 
 def _now(reservation: "Reservation", session: "WorkspaceSession | None", now: datetime) -> Now:
     state = State(reservation.state)
+    if state in lifecycle.IS_NO_BOOKING_YET:
+        return _not_yet(reservation)
     if state == State.APPROVED:
         return _before(reservation, now)
     if state == State.ACTIVE and session is not None:
         return _during(reservation, session, now)
     return _after(reservation, session, state)
+
+
+def _not_yet(reservation: "Reservation") -> Now:
+    if reservation.state == State.WAITLISTED:
+        return Now(
+            "In line",
+            "When capacity frees and it is your turn, it is held for you and you are told.",
+            "secondary",
+            "clock",
+            reservation.starts_at,
+            "Would start in",
+        )
+    if reservation.pending_on == PendingOn.REQUESTER:
+        return Now(
+            "Held for you",
+            "Take it in time, or the next in line gets it.",
+            "warning",
+            "alert-triangle",
+            reservation.held_until,
+            "Held for",
+        )
+    return Now(
+        "Waiting for approval",
+        "It is held for you: nobody else can book it while somebody who may approve it decides.",
+        "warning",
+        "clock",
+        reservation.held_until,
+        "Held for",
+    )
 
 
 def _before(reservation: "Reservation", now: datetime) -> Now:
@@ -191,7 +222,7 @@ def _steps(reservation: "Reservation", session: "WorkspaceSession | None") -> tu
     over = state in lifecycle.TERMINAL
     ended_at = reservation.state_changed_at if over else None
     moments: Sequence[tuple[str, datetime | None]] = (
-        ("Approved", reservation.created_at),
+        ("Asked" if state in lifecycle.IS_NO_BOOKING_YET else "Approved", reservation.created_at),
         ("Preparing", opened_at),
         ("Ready", ready_at),
         ("Ended", ended_at),
@@ -219,13 +250,17 @@ def _refresh_seconds(
     reservation: "Reservation", session: "WorkspaceSession | None", now: datetime
 ) -> int | None:
     """Return how often to look again; None when nothing will change any more."""
-    if not reservation.is_live and (session is None or session.state == "ENDED"):
+    over = State(reservation.state) in lifecycle.TERMINAL
+    if over and (session is None or session.state == "ENDED"):
         return None
-    far_off = reservation.state == State.APPROVED and reservation.starts_at - now > SOON
+    far_off = reservation.state != State.ACTIVE and reservation.starts_at - now > SOON
     return REFRESH_SECONDS_WHILE_FAR_OFF if far_off else REFRESH_SECONDS
 
 
 _ACTIONS: Final[Mapping[str, str]] = {
+    "reservation.waitlisted": "In line",
+    "reservation.pending": "Held until somebody approves it",
+    "reservation.held": "Held for its person",
     "reservation.approved": "Booked",
     "reservation.active": "The window opened",
     "reservation.completed": "Completed",

@@ -16,7 +16,7 @@ from gpuaas.portal.cards.bookings import BookingCard
 from gpuaas.portal.cards.types import PoolCard, pool_card
 from gpuaas.portal.views.responses import unless_seen
 from reservations import selectors, services
-from reservations.lifecycle import HOLDS_CAPACITY, State
+from reservations.lifecycle import TERMINAL, State
 from sessions import selectors as sessions
 
 NEXT_AT_MOST = 8
@@ -63,7 +63,7 @@ def _mine(user: User, now: datetime) -> dict[str, object]:
     cards = _cards(user, now)
     return {
         "running": [card for card in cards if card.badge.state == State.ACTIVE],
-        "coming": [card for card in cards if card.badge.state == State.APPROVED],
+        "coming": [card for card in cards if card.badge.state != State.ACTIVE],
         "fingerprint": bookings.fingerprint(cards),
     }
 
@@ -71,7 +71,7 @@ def _mine(user: User, now: datetime) -> dict[str, object]:
 def _cards(user: User, now: datetime) -> list[BookingCard]:
     found = (
         selectors.with_flags(selectors.booked_by(user, now=now))
-        .filter(state__in=HOLDS_CAPACITY)
+        .exclude(state__in=TERMINAL)
         .select_related("workspace", "pool__cluster")
         .order_by("starts_at", "pk")[:NEXT_AT_MOST]
     )
