@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
-PACKAGES = ("gpuaas", "reservations", "sessions", "tokenomics", "reconciler")
+PACKAGES = ("gpuaas", "reservations", "sessions", "tokenomics", "reconciler", "gpuaas_cli")
 
 VIOLATIONS = [
     ("reservations/services/moves.py", "import kubernetes", "only-the-client-knows-kubernetes"),
@@ -55,6 +55,11 @@ VIOLATIONS = [
     ("sessions/services.py", "from reservations.models import x", "reservation-models-are-private"),
     ("reconciler/cycle.py", "from reservations.models import x", "reservation-models-are-private"),
     ("gpuaas/api/v1/urls.py", "from sessions.models import x", "session-models-are-private"),
+    ("gpuaas_cli/client.py", "from gpuaas.core import errors", "the-command-line-speaks-http"),
+    ("gpuaas_cli/when.py", "from django.utils import timezone", "the-command-line-speaks-http"),
+    ("gpuaas/api/errors.py", "from gpuaas_cli import trouble", "nobody-needs-the-command-line"),
+    ("gpuaas_cli/client.py", "from gpuaas_cli import bookings", "inside-the-command-line"),
+    ("gpuaas_cli/helpers.py", "", "inside-the-command-line"),
     ("reservations/policy/product.py", "from reservations import services", "no-cycles"),
     ("reconciler/naming.py", "from reconciler import manifests", "no-cycles"),
 ]

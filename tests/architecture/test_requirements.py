@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
-SETS = ("base", "web", "reconciler", "onebox", "dev")
+SETS = ("base", "web", "reconciler", "onebox", "cli", "dev")
 # What we ship must not oblige its operator to publish their own code.
 NOT_SHIPPED_UNDER = re.compile(r"\b(AGPL|GPL|Affero)\b|GNU General Public", re.IGNORECASE)
 LESSER = re.compile(r"\bLGPL\b|Lesser General Public", re.IGNORECASE)
@@ -76,7 +76,7 @@ def test_the_web_image_has_no_kubernetes_client() -> None:
     assert not web & {"kubernetes", "kubernetes-asyncio", "openshift", "lightkube", "kopf"}
 
 
-@pytest.mark.parametrize("name", ["web", "reconciler"])
+@pytest.mark.parametrize("name", ["web", "reconciler", "cli"])
 def test_nothing_we_ship_is_under_a_strong_copyleft(name: str) -> None:
     strict = []
     for package in entries(name):

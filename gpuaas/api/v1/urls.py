@@ -3,6 +3,7 @@ from django.urls import path
 from gpuaas.api.v1 import (
     calendar,
     inventory,
+    me,
     notices,
     planning,
     pools,
@@ -31,6 +32,7 @@ urlpatterns = [
         name="closure-cancel",
     ),
     path("inventory/import/", inventory.Import.as_view(), name="inventory-import"),
+    path("me/", me.Me.as_view(), name="me"),
     path("notices/", notices.NoticeList.as_view(), name="notices"),
     path("notices/read/", notices.NoticesRead.as_view(), name="notices-read"),
     path("notices/<int:number>/read/", notices.NoticeRead.as_view(), name="notice-read"),

@@ -1,0 +1,5 @@
+"""``python -m gpuaas_cli``."""
+
+from gpuaas_cli.entry import main
+
+main()

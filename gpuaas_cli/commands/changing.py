@@ -1,0 +1,58 @@
+"""What can be done with a booking: extend, release, cancel."""
+
+import click
+
+from gpuaas_cli import bookings, options, when
+from gpuaas_cli.client import Json
+from gpuaas_cli.verb import Desk, Verb, pass_desk
+
+
+@click.command(cls=Verb)
+@options.number
+@click.option("--by", help=f"So much longer: {when.LENGTHS}.")
+@click.option("--until", help=f"The new end: {when.STARTS}.")
+@click.option("--max", "longest", is_flag=True, help="As long as can be.")
+@pass_desk
+def extend(desk: Desk, number: str, by: str | None, until: str | None, *, longest: bool) -> None:
+    """Let a booking end later."""
+    options.one_of(by=by, until=until, max=longest)
+    booking = bookings.find(desk.api, number)
+    wish: Json = {"as_much_as_possible": True}
+    if until:
+        wish = {"ends_at": options.text(options.instant(until, desk.screen.clock, "--until"))}
+    elif by:
+        wish = {
+            "ends_at": options.text(
+                bookings.instant_of(booking, "ends_at") + options.length(by, "--by")
+            )
+        }
+    _change(desk, booking, "extend/", wish)
+
+
+@click.command(cls=Verb)
+@options.number
+@pass_desk
+def release(desk: Desk, number: str) -> None:
+    """Give a running booking back: the rest of its window is free for others."""
+    _change(desk, bookings.find(desk.api, number), "give-back/")
+
+
+@click.command(cls=Verb)
+@options.number
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_desk
+def cancel(desk: Desk, number: str, *, yes: bool) -> None:
+    """Cancel a booking.  Where it runs, its workspace goes with everything in it."""
+    booking = bookings.find(desk.api, number)
+    if not yes:
+        shown = f"{bookings.what(booking)}, {desk.screen.window(*_window_of(booking))}"
+        click.confirm(f"Cancel {shown}?", abort=True, err=True)
+    _change(desk, booking, "cancel/")
+
+
+def _change(desk: Desk, booking: Json, move: str, body: Json | None = None) -> None:
+    bookings.show(bookings.post(desk.api, booking, move, body or {}), desk.screen)
+
+
+def _window_of(booking: Json) -> tuple[object, object]:
+    return booking.get("starts_at"), booking.get("ends_at")

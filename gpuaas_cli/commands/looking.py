@@ -1,0 +1,125 @@
+"""What is free, and what is booked: free, list, show."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import click
+
+from gpuaas_cli import bookings, options
+from gpuaas_cli.client import Json
+from gpuaas_cli.show import Screen, short_type, text_of
+from gpuaas_cli.verb import Desk, Verb, pass_desk
+
+LONGEST_BOOKING = timedelta(days=14)
+
+
+@click.command(cls=Verb)
+@click.option("--pool", help="Only this pool.")
+@click.option("--type", "kind", help="Only this type, e.g. 1g.24gb or nvidia.com/gpu.")
+@pass_desk
+def free(desk: Desk, pool: str | None, kind: str | None) -> None:
+    """Show the pools and what of each type is free, now and next."""
+    rows = [
+        {"pool": each.get("slug"), **type_}
+        for each in desk.api.rows("pools/")
+        if pool in {None, each.get("slug")}
+        for type_ in types_of(each)
+        if kind is None or is_called(type_, kind)
+    ]
+    screen = desk.screen
+    if screen.as_json:
+        screen.json(rows)
+    elif rows:
+        columns = ("POOL", "TYPE", "MEMORY", "FREE", "AT ONCE", "UNTIL", "MORE FROM")
+        shown = [_free_row(each, screen) for each in rows]
+        screen.table(columns, shown, spared=("MEMORY", "MORE FROM"))
+    else:
+        screen.say("There is no such pool or type: `gpuaas free` shows all.")
+
+
+def types_of(pool: Json) -> list[Json]:
+    """Return the types of a pool."""
+    found = pool.get("types")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def is_called(type_: Json, kind: str) -> bool:
+    """Return whether somebody who says ``kind`` means this type."""
+    name = str(type_.get("resource_name"))
+    return kind.lower() in {name.lower(), name.rpartition("/")[2].lower(), short_type(name).lower()}
+
+
+def _free_row(each: Json, screen: Screen) -> tuple[str, ...]:
+    memory = each.get("memory_mib")
+    return (
+        text_of(each, "pool"),
+        short_type(each.get("resource_name")),
+        f"{round(memory / 1024)} GB" if isinstance(memory, int) else "-",
+        f"{each.get('free_now')} of {each.get('devices')}",
+        text_of(each, "largest_free_now"),
+        screen.when(each.get("free_until")),
+        screen.when(each.get("more_free_at")),
+    )
+
+
+@click.command(cls=Verb, name="list")
+@click.option("--team", help="The bookings of this team, whoever booked.")
+@click.option("--everyone", is_flag=True, help="Those of all teams that you see.")
+@click.option("--pool", help="Only this pool.")
+@click.option("--state", help="Only this state, e.g. ACTIVE.", type=str.upper)
+@click.option("--past", is_flag=True, help="Also those that are over.")
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="At most so many.",
+)
+@pass_desk
+def list_(
+    desk: Desk,
+    *,
+    team: str | None,
+    everyone: bool,
+    pool: str | None,
+    state: str | None,
+    past: bool,
+    limit: int,
+) -> None:
+    """List your bookings that are not over, the latest start first."""
+    screen = desk.screen
+    asked = {"limit": str(bookings.PAGE), "team": team, "pool": pool, "state": state}
+    latest = desk.api.rows(bookings.BOOKINGS, {k: v for k, v in asked.items() if v})
+    if not (past or state):
+        latest = _not_over(latest, screen.clock.now)
+    if not (team or everyone):
+        own = desk.api.get("me/").get("username")
+        latest = (each for each in latest if each.get("requested_by") == own)
+    rows = list(islice(latest, limit))
+    if screen.as_json:
+        screen.json(rows)
+    elif rows:
+        shown = [bookings.row(each, screen) for each in rows]
+        screen.table(bookings.COLUMNS, shown, spared=bookings.SPARED)
+    else:
+        screen.say("No bookings. `gpuaas free` shows what there is to book.")
+
+
+def _not_over(latest: Iterator[Json], now: datetime) -> Iterator[Json]:
+    """Yield what is not over; the list is by start, and no booking is longer than `LONGEST`."""
+    for each in latest:
+        if bookings.instant_of(each, "starts_at") < now - LONGEST_BOOKING:
+            return
+        if each.get("state") in bookings.NOT_OVER:
+            yield each
+
+
+@click.command(cls=Verb, short_help="Show one booking.")
+@options.number
+@pass_desk
+def show(desk: Desk, number: str) -> None:
+    """Show one booking and its workspace.  NUMBER may be the first digits of it."""
+    booking: dict[str, Any] = bookings.find(desk.api, number)
+    bookings.show(booking, desk.screen)
