@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from gpuaas.accounts import selectors, services
 from gpuaas.accounts.models import ApiToken, Membership, MembershipRole, Team, User
-from gpuaas.audit.models import AuditEvent
+from gpuaas.audit.models import AuditEvent, AuditLink
 from gpuaas.core.admin import ReadOnlyAdmin, TypedAdmin
 
 if TYPE_CHECKING:
@@ -136,6 +136,19 @@ class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         return selectors.events_visible_to(_user(request), now=timezone.now())
+
+
+@admin.register(AuditLink)
+class AuditLinkAdmin(ReadOnlyAdmin[AuditLink]):
+    """The chain over the trail, its head first: copy it to where nobody of here can write."""
+
+    list_display = ("position", "event", "digest_in_hex")
+    list_select_related = ("event",)
+    fields = ("position", "event", "digest_in_hex")
+
+    @admin.display(description="digest")
+    def digest_in_hex(self, link: AuditLink) -> str:
+        return bytes(link.digest).hex()
 
 
 def _user(request: HttpRequest) -> User:

@@ -1,4 +1,4 @@
-"""What happened, by whom, for good.  A trigger in the database refuses UPDATE and DELETE.
+"""What happened, by whom, for good.  A trigger in the database refuses UPDATE, DELETE and TRUNCATE.
 
 The trail lies below every app that writes it, accounts included: people and teams go by name.
 """
@@ -24,3 +24,23 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.subject}"
+
+
+class AuditLink(models.Model):
+    """One link of the chain over the events, in the order of their commits, without a gap.
+
+    ``digest`` is that of the event and of the link before it.  A trigger writes links, at COMMIT.
+    """
+
+    position = models.BigIntegerField(primary_key=True)
+    # No constraint: its check would lock, in each commit, the row that this commit has written.
+    event = models.OneToOneField(
+        AuditEvent, on_delete=models.PROTECT, related_name="link", db_constraint=False
+    )
+    digest = models.BinaryField(max_length=32)
+
+    class Meta:
+        ordering = ("-position",)
+
+    def __str__(self) -> str:
+        return f"{self.position}:{bytes(self.digest).hex()}"

@@ -296,6 +296,11 @@ DELIVER_INTERVAL_SECONDS = env.env_int("GPUAAS_DELIVER_INTERVAL_SECONDS", 15)
 # Named, not imported: the schedule must not pull the reconciler into the web tier.  A tick that
 # found no worker expires before the next one, so ticks never pile up.
 CELERY_BEAT_SCHEDULE = {
+    "log_audit_head": {
+        "task": "audit.log_head",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
     "drop_expired_grants": {
         "task": "identity.drop_expired_grants",
         "schedule": 600,

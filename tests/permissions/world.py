@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
 
@@ -119,6 +119,7 @@ def build(now: datetime) -> World:
         "leaver": leaver,
         "inactive": inactive,
     }
+    connection.check_constraints()  # what a commit would do: the audit events get their links
     cookies = {role: _cookie(person) for role, person in people.items() if person is not None}
     User.objects.filter(pk=inactive.pk).update(is_active=False)
     return World(
@@ -231,6 +232,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "person-row": row(lambda side: side.viewer.pk),
         "token-row": row(lambda side: side.token.pk),
         "event-row": row(lambda side: side.event.pk),
+        "link-row": row(lambda side: side.event.link.pk),
         "reservation-row": row(lambda side: side.booked.pk),
         "session-row": row(lambda side: side.session_pk),
         "scenario-row": row(lambda side: side.scenario.pk),

@@ -22,6 +22,7 @@ FOR_MANAGERS = [
 FOR_PLATFORM = [
     "accounts_user",
     "accounts_membership",
+    "audit_auditlink",
     "inventory_closure",
     "inventory_cluster",
     "inventory_pool",
