@@ -151,8 +151,12 @@ def share_of(*, pool: Pool, resource_name: str) -> Fraction:
     return max((Fraction(share) for share in shares), default=Fraction(1))
 
 
-def usage_of(*, team: Team, pool: Pool, since: datetime, with_shares: bool) -> policy.Usage:
+def usage_of(
+    *, team: Team, pool: Pool, since: datetime, with_shares: bool, besides: int | None = None
+) -> policy.Usage:
     """Return what ``team`` holds, or held, from ``since`` on, wherever it is.
+
+    ``besides`` is the reservation that does not stand against itself.
 
     What ended early counts until then, with its part of the cost.  What never began counts for
     nothing, and neither does what failed: that is the platform's fault.  What waits in line holds
@@ -160,6 +164,7 @@ def usage_of(*, team: Team, pool: Pool, since: datetime, with_shares: bool) -> p
     """
     rows = (
         Reservation.objects.filter(team=team)
+        .exclude(pk__in=[] if besides is None else [besides])
         .ending_after(since)
         .exclude(state__in=[lifecycle.State.FAILED.value, lifecycle.State.WAITLISTED.value])
         .filter(Q(released_at=None) | Q(released_at__gt=F("starts_at")))

@@ -64,6 +64,28 @@ def flag_of(reservation: Reservation) -> BookingFlag | None:
     return read[0] if read else None
 
 
+def approvals_for(user: User, *, now: datetime) -> QuerySet[Reservation]:
+    """Return what waits for the approval of ``user``, the most urgent first.
+
+    A platform administrator may approve everything, a manager what takes no more than a manager,
+    for the own teams.
+    """
+    waiting = (
+        reservations_visible_to(user, now=now)
+        .filter(
+            state=lifecycle.State.PENDING.value,
+            pending_on=lifecycle.PendingOn.APPROVER.value,
+            held_until__gt=now,
+        )
+        .order_by("held_until", "pk")
+    )
+    if user.is_active and user.is_platform_admin:
+        return waiting
+    return waiting.filter(
+        team__in=accounts.teams_managed_by(user, now=now), approver=policy.Approver.MANAGER
+    )
+
+
 def booked_by(user: User, *, now: datetime) -> QuerySet[Reservation]:
     """Return what ``user`` booked, as far as it is still visible to them."""
     return reservations_visible_to(user, now=now).filter(requested_by=user)

@@ -26,6 +26,7 @@ class Audience(enum.Enum):
     TEAM_WEBHOOK = enum.auto()
     PERSON = enum.auto()
     PLATFORM_ADMINS = enum.auto()
+    APPROVERS = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,25 @@ EVENTS: Final[Mapping[str, Event]] = {
     event.name: event
     for event in (
         Event("reservation.approved", "A booking is approved", _TEAM, tells_the_actor=True),
+        Event(
+            "reservation.pending",
+            "A booking waits for my approval",
+            frozenset({Audience.APPROVERS}),
+            deadline="held_until",
+        ),
+        Event("reservation.rejected", "It is not approved", _TEAM),
+        Event(
+            "reservation.held",
+            "My turn has come: it is held for me",
+            _REQUESTER,
+            deadline="held_until",
+        ),
+        Event(
+            "reservation.hold_lapsed",
+            "My turn, or its start, has passed",
+            _REQUESTER,
+            deadline="starts_at",
+        ),
         Event("reservation.starting", "It starts soon", _REQUESTER, deadline="starts_at"),
         Event("session.ready", "The workspace is ready", _REQUESTER),
         Event(
@@ -91,10 +111,11 @@ def recipients(event: Event, data: Mapping[str, Any]) -> Recipients:
     named = {Audience.REQUESTER: "requested_by", Audience.PERSON: "person"}
     people = {data.get(field) for who, field in named.items() if who in event.audience}
     actors = set() if event.tells_the_actor else {data.get("actor")}
+    approver = data.get("approver") if Audience.APPROVERS in event.audience else None
     return Recipients(
         people=_numbers(people),
-        managers=Audience.MANAGERS in event.audience,
-        platform_admins=Audience.PLATFORM_ADMINS in event.audience,
+        managers=Audience.MANAGERS in event.audience or approver == "manager",
+        platform_admins=Audience.PLATFORM_ADMINS in event.audience or approver == "platform_admin",
         team_webhook=Audience.TEAM_WEBHOOK in event.audience,
         all_but=_numbers(actors),
     )

@@ -70,6 +70,36 @@ def _approved(facts: _Facts) -> tuple[str, str]:
     )
 
 
+def _pending(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"To approve: {facts.what}",
+        f"{facts.team} asks for it from {facts.at('starts_at')} to {facts.at('ends_at')}. It is"
+        f" held until {facts.at('held_until')}; without your approval it lapses then.",
+    )
+
+
+def _rejected(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Not approved: {facts.what}",
+        f"{facts.reason} It would have been from {facts.at('starts_at')} to {facts.at('ends_at')}.",
+    )
+
+
+def _held(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Your turn: {facts.what}",
+        f"From {facts.at('starts_at')} to {facts.at('ends_at')} it is free, and held for you until"
+        f" {facts.at('held_until')}. Take it, or pass it on; then the next in line gets it.",
+    )
+
+
+def _hold_lapsed(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"No longer in line: {facts.what}",
+        f"{facts.reason} It would have been from {facts.at('starts_at')} to {facts.at('ends_at')}.",
+    )
+
+
 def _extended(facts: _Facts) -> tuple[str, str]:
     return f"Extended: {facts.what}", f"It is yours until {facts.at('ends_at')} now."
 
@@ -150,6 +180,10 @@ def _device_failed(facts: _Facts) -> tuple[str, str]:
 
 _SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
     "reservation.approved": _approved,
+    "reservation.pending": _pending,
+    "reservation.rejected": _rejected,
+    "reservation.held": _held,
+    "reservation.hold_lapsed": _hold_lapsed,
     "reservation.starting": _starting,
     "session.ready": _ready,
     "reservation.ending": _ending,

@@ -5,6 +5,14 @@ transaction that makes the change, and refuse with a `DomainError`.
 """
 
 from reservations.services.admission import admit
+from reservations.services.approvals import (
+    HoldLapsed,
+    NotWaitingForThis,
+    NotYoursToApprove,
+    approve,
+    lapse_due,
+    reject,
+)
 from reservations.services.extension import extend, longest_extension
 from reservations.services.healing import Healing, heal, heal_all
 from reservations.services.limits import (
@@ -33,8 +41,11 @@ __all__ = [
     "CannotExtend",
     "Evaluation",
     "Healing",
+    "HoldLapsed",
     "NotFlagged",
+    "NotWaitingForThis",
     "NotYourTeam",
+    "NotYoursToApprove",
     "Offer",
     "OfferGone",
     "PoolFull",
@@ -45,6 +56,7 @@ __all__ = [
     "WishRefused",
     "accept_offer",
     "admit",
+    "approve",
     "authority_over",
     "begin_end",
     "bound_in_words",
@@ -56,8 +68,10 @@ __all__ = [
     "give_back",
     "heal",
     "heal_all",
+    "lapse_due",
     "longest_extension",
     "offers_for",
+    "reject",
     "remind",
     "set_pool_rules",
     "set_price",

@@ -14,9 +14,9 @@ from gpuaas.inventory.models import Pool
 from gpuaas.notifications import services as notifications
 from reservations import lifecycle, placement, policy, selectors
 from reservations.models import Reservation, TeamLedger
-from reservations.services import holds, in_one_call, offers, rules
+from reservations.services import approvals, holds, in_one_call, offers, rules
 from reservations.services.booking import Answer, Booking, Outcome, exclusion_as_busy
-from reservations.services.refusals import NotYourTeam, WishRefused
+from reservations.services.refusals import NotYourTeam
 from reservations.services.wishes import Wish
 
 ADMISSION_LOCK_WAIT: Final = timedelta(seconds=3)
@@ -32,11 +32,14 @@ def admit(
     wish: Wish,
     now: datetime,
     approval: rules.Approval | None = None,
+    ask_approval: bool = False,
 ) -> Reservation:
-    """Book ``wish`` in ``pool``, or refuse.
+    """Book ``wish`` in ``pool``, or hold it until somebody approves it, or refuse.
 
     1. Refuse what no lock can help: rules, types the pool has not, a team that is not theirs.
-       ``approval`` sets aside what its giver may set aside.
+       ``approval`` sets aside what its giver may set aside.  What somebody else may set aside
+       makes it PENDING on them, where nothing but a threshold of approval is against it, or where
+       the caller says ``ask_approval``.
     2. In one call of the database: take the pool's capacity lock, so that admissions to one pool
        run one at a time; read what is booked, as it is *now*; find a place; insert the reservation,
        its device holds and what is told of it.
@@ -59,13 +62,13 @@ def admit(
     _check_team(team, requested_by, approval, now)
     for _ in range(EVALUATIONS):
         asked = rules.evaluate(pool=pool, team=team, wish=wish, now=now, approval=approval)
+        booking = Booking(pool, team, requested_by, wish, asked.terms, now)
         if asked.problems:
             already = selectors.booked_as(wish.public_id, by=requested_by)
             if already is not None:
                 return already
-            raise WishRefused(asked.problems)
-        rules.ensure_ledger(team, version=asked.terms.ledger_version)
-        booking = Booking(pool, team, requested_by, wish, asked.terms, now)
+            booking = approvals.held(booking, asked.problems, approval, ask=ask_approval)
+        rules.ensure_ledger(team, version=booking.terms.ledger_version)
         answer = in_one_call.admit(booking, wait_at_most=ADMISSION_LOCK_WAIT)
         if answer.outcome == Outcome.FRAGMENTED:
             answer = admit_by_moving_others(booking)

@@ -88,7 +88,8 @@ class Booking:
             said["approved_by"] = self.terms.approved_by.username
         if self.terms.hold is not None:
             said["pending_on"] = self.terms.hold.pending_on.value
-            said["approver"] = self.terms.hold.approver
+            said["actor"] = self.requested_by.pk
+            said["approver"] = (self.terms.hold.approver or policy.Approver.MANAGER).name.lower()
             said["held_until"] = self.terms.hold.until.isoformat()
         return said
 

@@ -10,7 +10,6 @@ from django.db.models import F
 from gpuaas.accounts.models import User
 from gpuaas.audit import services as audit
 from gpuaas.core import locks
-from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory.models import Pool
 from reservations import answers, facts, lifecycle, placement, policy, selectors
 from reservations.answers import Bound, Extension
@@ -19,7 +18,7 @@ from reservations.models import DeviceHold, Reservation
 from reservations.services import admission, holds, rules, telling
 from reservations.services.booking import Terms, exclusion_as_busy
 from reservations.services.refusals import CannotExtend, StaleReservation, WishRefused
-from reservations.services.wishes import Wish
+from reservations.services.wishes import wish_of
 
 OF_THE_WHOLE: Final = frozenset({"window_too_long", "approval_needed"})
 OF_WHAT_IS_ADDED: Final = frozenset(
@@ -192,15 +191,7 @@ def _stays_approved(reservation: Reservation, problem: policy.Problem) -> bool:
 
 
 def _evaluate(reservation: Reservation, window: Window, now: datetime) -> rules.Evaluation:
-    wish = Wish(
-        resource_name=reservation.resource_name,
-        units=reservation.units,
-        window=window,
-        mode=AllocationMode(reservation.mode),
-        cpu_millicores=reservation.cpu_millicores,
-        memory_mib=reservation.memory_mib,
-        storage_gib=reservation.storage_gib,
-    )
+    wish = wish_of(reservation, window=window)
     return rules.evaluate(pool=reservation.pool, team=reservation.team, wish=wish, now=now)
 
 

@@ -1,5 +1,6 @@
 """Moves along the lifecycle: compare-and-swap on the one table of moves."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -72,8 +73,12 @@ def transition(
     reason: str,
     actor: User | None,
     now: datetime,
+    event: str = "",
+    fields: Mapping[str, object] | None = None,
 ) -> None:
-    """Move ``reservation`` one step along its lifecycle.
+    """Move ``reservation`` one step along its lifecycle, and set ``fields`` with it.
+
+    People are told of ``event``, or else of the state that it is in now; not of its start.
 
     Compare-and-swap instead of a row lock: the UPDATE names the state and the end we read, so of
     two writers exactly one changes a row and the other raises `StaleReservation`.  A move to a
@@ -86,6 +91,7 @@ def transition(
         "state": target.value,
         "state_reason": reason[:300],
         "state_changed_at": now,
+        **(fields or {}),
     }
     if source == lifecycle.State.PENDING:
         changes |= {"pending_on": "", "approver": None, "held_until": None}
@@ -110,8 +116,8 @@ def transition(
             came_from=source.value,
             reason=reason,
         )
-        if target in lifecycle.TERMINAL:
-            event = f"reservation.{target.value.lower()}"
+        if target != lifecycle.State.ACTIVE:
+            event = event or f"reservation.{target.value.lower()}"
             telling.tell(event, reservation=reservation, actor=actor, at=now, reason=reason)
     for name, value in changes.items():
         setattr(reservation, name, value)

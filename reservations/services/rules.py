@@ -36,9 +36,17 @@ class Evaluation:
 
 
 def evaluate(
-    *, pool: Pool, team: Team, wish: Wish, now: datetime, approval: Approval | None = None
+    *,
+    pool: Pool,
+    team: Team,
+    wish: Wish,
+    now: datetime,
+    approval: Approval | None = None,
+    besides: int | None = None,
 ) -> Evaluation:
     """Hold ``wish`` against the product's bounds, the hardware, and the rules of pool and team.
+
+    ``besides`` is the reservation that the wish itself is by now.
 
     One query reads the rules; what the team has booked is read only when a limit depends on it.
     """
@@ -64,6 +72,7 @@ def evaluate(
             pool=pool,
             since=policy.usage_from(of.rules, wish.window),
             with_shares=of.rules.look_at_shares,
+            besides=besides,
         )
     found = (
         *_problems_with_wish(pool, wish, now),

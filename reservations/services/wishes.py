@@ -9,6 +9,7 @@ from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Pool
 from reservations import policy
 from reservations.capacity import Demand, Window
+from reservations.models import Reservation
 
 DEFAULT_STORAGE_GIB: Final = 600
 
@@ -34,6 +35,21 @@ class Wish:
     @property
     def demand(self) -> Demand:
         return Demand(self.units, self.cpu_millicores, self.memory_mib, self.storage_gib)
+
+
+def wish_of(reservation: Reservation, *, window: Window | None = None) -> Wish:
+    """Return what was asked for with ``reservation``, for another ``window`` if there is one."""
+    return Wish(
+        resource_name=reservation.resource_name,
+        units=reservation.units,
+        window=window or reservation.window,
+        mode=AllocationMode(reservation.mode),
+        cpu_millicores=reservation.cpu_millicores,
+        memory_mib=reservation.memory_mib,
+        storage_gib=reservation.storage_gib,
+        purpose=reservation.purpose,
+        public_id=reservation.public_id,
+    )
 
 
 def default_share(resource_type: inventory.ResourceType, *, pool: Pool) -> Demand:

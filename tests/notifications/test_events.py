@@ -25,11 +25,17 @@ DATA: dict[str, Any] = {
     "minutes_left": 15,
     "role": "manager",
     "device": "gpu-node-1: Whole GPU #0",
+    "approver": "manager",
+    "held_until": make.at(0.5).isoformat(),
 }
 WHAT = "2 × MIG slice 1g.24gb (retraining)"  # noqa: RUF001 -- a times sign
 
 WHO = {
     "reservation.approved": ({REQUESTER}, "webhook"),
+    "reservation.pending": (set(), "managers"),
+    "reservation.rejected": ({REQUESTER}, "webhook"),
+    "reservation.held": ({REQUESTER}, ""),
+    "reservation.hold_lapsed": ({REQUESTER}, ""),
     "reservation.starting": ({REQUESTER}, ""),
     "session.ready": ({REQUESTER}, ""),
     "reservation.ending": ({REQUESTER}, ""),
@@ -45,6 +51,10 @@ WHO = {
 }
 TITLES = {
     "reservation.approved": f"Booked: {WHAT}",
+    "reservation.pending": f"To approve: {WHAT}",
+    "reservation.rejected": f"Not approved: {WHAT}",
+    "reservation.held": f"Your turn: {WHAT}",
+    "reservation.hold_lapsed": f"No longer in line: {WHAT}",
     "reservation.starting": f"{WHAT} starts in 15 minutes",
     "session.ready": f"Ready: {WHAT}",
     "reservation.ending": f"{WHAT} ends in 15 minutes",
