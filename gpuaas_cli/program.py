@@ -3,7 +3,7 @@
 import click
 
 from gpuaas_cli import VERSION
-from gpuaas_cli.commands import account, booking, changing, looking, shell
+from gpuaas_cli.commands import account, booking, changing, looking, shell, workspace
 
 EPILOG = (
     "Exit codes: 0 done, 1 refused, 2 usage, 3 not logged in, 4 server unreachable. "
@@ -29,6 +29,8 @@ for command in (
     changing.extend,
     changing.release,
     changing.cancel,
+    workspace.open_,
+    workspace.kubeconfig,
     shell.completion,
 ):
     program.add_command(command)

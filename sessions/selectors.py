@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -15,6 +16,9 @@ from reservations import selectors as reservations
 from sessions.models import SessionState, WorkspaceSession, WorkspaceSessionQuerySet
 from sessions.spec import Proxy, SessionSpec
 
+if TYPE_CHECKING:
+    from reservations.models import Reservation
+
 TERMINAL = [state.value for state in lifecycle.TERMINAL]
 
 
@@ -24,6 +28,11 @@ def sessions_visible_to(user: User, *, now: datetime) -> QuerySet[WorkspaceSessi
     return WorkspaceSession.objects.filter(reservation__in=visible).select_related(
         "reservation__pool__cluster"
     )
+
+
+def session_of(reservation: "Reservation") -> WorkspaceSession | None:
+    """Return the session of a reservation that its asker may see, if it has one already."""
+    return WorkspaceSession.objects.filter(reservation=reservation).first()
 
 
 def due_to_stop(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:

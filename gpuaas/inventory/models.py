@@ -2,14 +2,21 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 from django.db.models import F, Func, Q
 
 from gpuaas.accounts.models import User
+
+_HTTPS: Final = URLValidator(schemes=["https"])
+# No private key is pasted along.
+_CERTIFICATES: Final = (
+    r"\A(\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----)+\s*\Z"
+)
 
 
 class Cluster(models.Model):
@@ -31,9 +38,40 @@ class Cluster(models.Model):
         validators=[RegexValidator(r"\{namespace\}", "must contain {namespace}")],
         help_text="Where a session's workspace answers, e.g. https://{namespace}.apps.example.com/",
     )
+    api_url = models.CharField(
+        "address of the Kubernetes API",
+        max_length=200,
+        blank=True,
+        validators=[_HTTPS],
+        help_text="As people reach it, e.g. https://api.lab.example.com:6443; empty: they do not",
+    )
+    api_ca_pem = models.TextField(
+        "its certificate authority",
+        blank=True,
+        validators=[RegexValidator(_CERTIFICATES, "must be certificates in PEM, nothing else")],
+        help_text="PEM, where people's machines do not trust it anyway",
+    )
+    oidc_issuer_url = models.CharField(
+        "its OpenID Connect issuer",
+        max_length=200,
+        blank=True,
+        validators=[_HTTPS],
+        help_text="Whose tokens the API takes; the user name there has to be the one here",
+    )
+    oidc_client_id = models.CharField(
+        "the client that people are there", max_length=200, blank=True
+    )
 
     class Meta:
         ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(oidc_issuer_url="", oidc_client_id="")
+                | ~Q(oidc_issuer_url="") & ~Q(oidc_client_id=""),
+                name="cluster_oidc_whole_or_not_at_all",
+                violation_error_message="Give the issuer and the client, or neither.",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.display_name

@@ -10,6 +10,7 @@ def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (
         "authentication",
         "v1.inventory",
+        "v1.kubeconfig",
         "v1.me",
         "v1.pools",
         "v1.reservations",

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pytest_django.live_server_helper import LiveServer
 
+from gpuaas.inventory.models import Cluster
 from gpuaas_cli import logins
 from reservations.lifecycle import State
 from reservations.models import Reservation
+from sessions.models import SessionState
 from tests import make
 from tests.cli.conftest import Office, Terminal
 
@@ -298,6 +301,36 @@ def test_canceling_asks_before(ada: Terminal) -> None:
     assert "Cancel 1 x 1g.24gb, Sun 01 Mar 13:00 - 17:00 UTC? [y/N]" in kept.stderr
     assert json.loads(ada("show", number, "--json").stdout)["state"] == "APPROVED"
     assert "CANCELED" in ada("cancel", number, "--yes").stdout
+
+
+# --- the workspace -----------------------------------------------------------------------------
+
+
+def test_into_the_workspace(ada: Terminal, office: Office, tmp_path: Path) -> None:
+    running = make.reservation(
+        of=office.pool,
+        by=office.team,
+        requested_by=office.ada,
+        at=make.window(-1, 3),
+        state=State.ACTIVE,
+    )
+    number, file = str(running.public_id), tmp_path / "kubeconfig"
+
+    early = ada("open", number, "--utc")
+    assert (early.exit_code, "it comes up at Sun 01 Mar 11:00 UTC" in early.stderr) == (1, True)
+    session = make.session(of=running, state=SessionState.READY)
+    assert "[cluster_not_offered]" in ada("kubeconfig", number).stderr
+    Cluster.objects.update(api_url="https://api.example.com")
+
+    url = f"https://{session.namespace}.apps.example.com/"
+    assert ada("open", number, "--print").stdout == f"{url}\n"
+    assert json.loads(ada("open", number, "--json").stdout) == {"url": url}
+    shown, written = ada("kubeconfig", number), ada("kubeconfig", number, "--file", str(file))
+    assert "oc login" in shown.stderr
+    assert yaml.safe_load(shown.stdout)["current-context"] == session.namespace
+    assert (written.stdout, file.read_text()) == ("", shown.stdout)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert ada("kubeconfig", number, "--file", str(tmp_path / "no" / "where")).exit_code == 1
 
 
 # --- the program itself ------------------------------------------------------------------------

@@ -3,6 +3,7 @@ from django.urls import path
 from gpuaas.api.v1 import (
     calendar,
     inventory,
+    kubeconfig,
     me,
     notices,
     planning,
@@ -61,6 +62,11 @@ urlpatterns = [
         "reservations/<uuid:public_id>/",
         reservations.ReservationDetail.as_view(),
         name="reservation",
+    ),
+    path(
+        "reservations/<uuid:public_id>/kubeconfig/",
+        kubeconfig.ReservationKubeconfig.as_view(),
+        name="reservation-kubeconfig",
     ),
     path(
         "reservations/<uuid:public_id>/cancel/",
