@@ -120,10 +120,14 @@ def prices_of(pool: Pool) -> QuerySet[UnitPrice]:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a team has used of its limits: this month's money, this week's hours, units now."""
+    """What a team has used of its limits: this month's money, this week's hours, units now.
+
+    Of ``spent_minor``, ``actual_minor`` is for time that has passed; the rest is committed.
+    """
 
     month: Window
     spent_minor: int
+    actual_minor: int
     week: Window
     gpu_hours: Fraction
     units_now: int
@@ -138,6 +142,7 @@ def used_by(team: Team, *, now: datetime) -> Used:
     return Used(
         month=month,
         spent_minor=policy.spent_in(month, usage),
+        actual_minor=policy.actual_in(month, usage, now=now),
         week=week,
         gpu_hours=policy.hours_in(week, usage),
         units_now=sum(booked.units for booked in usage if booked.window.overlaps(moment)),

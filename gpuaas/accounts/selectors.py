@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from gpuaas.accounts.models import CAN_BOOK, ApiToken, Membership, MembershipRole, Team, User
 from gpuaas.audit.models import AuditEvent
@@ -16,6 +18,16 @@ def teams_visible_to(user: User, *, now: datetime) -> QuerySet[Team]:
     if user.is_platform_admin or user.is_finance:
         return Team.objects.all()
     return Team.objects.filter(pk__in=_memberships(user, now=now).values("team"))
+
+
+def with_people(teams: QuerySet[Team], *, reader: User, now: datetime) -> QuerySet[Any]:
+    """Return ``teams`` with how many are in each (``people``) and ``own_role``, the reader's."""
+    inside = Membership.objects.current(now).filter(team=OuterRef("pk"))
+    active = inside.filter(user__is_active=True).order_by().values("team")
+    return teams.annotate(
+        people=Coalesce(Subquery(active.annotate(n=Count("pk")).values("n")), 0),
+        own_role=Subquery(inside.filter(user=reader).values("role")[:1]),
+    )
 
 
 def teams_bookable_by(user: User, *, now: datetime) -> QuerySet[Team]:

@@ -10,6 +10,7 @@ from gpuaas.portal.views import (
     planning,
     preferences,
     reservations,
+    teams,
 )
 
 app_name = "portal"
@@ -46,4 +47,6 @@ urlpatterns: list[URLPattern] = [
         name="accept_offer",
     ),
     path("reservations/<uuid:public_id>/cancel/", reservations.cancel, name="cancel"),
+    path("teams/", teams.teams, name="teams"),
+    path("teams/<slug:slug>/", teams.team, name="team"),
 ]

@@ -6,7 +6,7 @@ docs/design/policies.md lists them all.
 
 from reservations.policy.against import problems_against, usage_from
 from reservations.policy.amounts import hours_in
-from reservations.policy.costs import spent_in
+from reservations.policy.costs import actual_in, spent_in
 from reservations.policy.limits import (
     Ask,
     Booked,
@@ -46,6 +46,7 @@ __all__ = [
     "Rules",
     "Source",
     "Usage",
+    "actual_in",
     "held_cost",
     "hours_in",
     "months_of",

@@ -1,13 +1,14 @@
 """For how much: the month's budget, and what somebody has to approve first."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from gpuaas.core.money import Money
 from reservations.capacity import Window
 from reservations.policy import periods, product
-from reservations.policy.limits import Ask, Booked, Limits, Source, Usage
+from reservations.policy.limits import Ask, Booked, Limits, Source, Usage, held_cost
 from reservations.policy.problems import Approver, Problem, in_minutes, say, say_length
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -122,6 +123,18 @@ def spent_in(month: Window, usage: Iterable[Booked]) -> int:
         for booked in usage
         if booked.cost_minor and booked.window.overlaps(month)
     )
+
+
+def actual_in(month: Window, usage: Collection[Booked], *, now: datetime) -> int:
+    """Return what of that is for time that has passed at ``now``; the rest is committed."""
+    total = 0
+    for booked in usage:
+        ends_at = min(booked.window.ends_at, now)
+        if ends_at > booked.window.starts_at:
+            past = Window(booked.window.starts_at, ends_at)
+            cost = held_cost(booked.cost_minor, booked=booked.window, held=past)
+            total += spent_in(month, [replace(booked, window=past, cost_minor=cost)])
+    return min(total, spent_in(month, usage))
 
 
 def _costs_of(cost_minor: int, window: Window) -> dict[Window, int]:

@@ -320,3 +320,20 @@ def test_rules_that_make_sense() -> None:
     values = {"budget_minor": 0, "currency": "EUR", "quiet_from": None, "longest_minutes": 15}
 
     assert policy.problems_with_values(values, currency="EUR") == ()
+
+
+@given(usage=usages, hours=st.integers(0, 24 * 45))
+def test_what_is_actual_grows_with_time_until_it_is_all_that_is_spent(
+    usage: list[Booked], hours: int
+) -> None:
+    month = next(policy.months_of(make.window(0, 1)))
+    now = make.at(hours)
+
+    earlier, later = (
+        policy.actual_in(month, usage, now=at) for at in (now, now + timedelta(hours=1))
+    )
+
+    assert 0 <= earlier <= later + 1  # a cent may fall to the next month when it is split
+    assert later <= policy.spent_in(month, usage)
+    assert policy.actual_in(month, usage, now=month.starts_at) == 0
+    assert policy.actual_in(month, usage, now=make.at(24 * 400)) == policy.spent_in(month, usage)
