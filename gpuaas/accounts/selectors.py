@@ -72,6 +72,43 @@ def events_visible_to(user: User, *, now: datetime) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(team__in=teams_visible_to(user, now=now))
 
 
+def trail_visible_to(user: User, *, now: datetime) -> QuerySet[AuditEvent]:
+    """Return the audit trail as far as ``user`` answers for it, the latest first.
+
+    A platform administrator sees all, a manager what happened in the teams they manage.
+    """
+    if user.is_active and user.is_platform_admin:
+        return AuditEvent.objects.all()
+    # By number: few of them, and an index leads to the latest events of each.
+    managed = list(teams_managed_by(user, now=now).values_list("pk", flat=True))
+    return AuditEvent.objects.filter(team__in=managed)
+
+
+def narrowed(
+    trail: QuerySet[AuditEvent],
+    *,
+    action: str | None = None,
+    subject: str | None = None,
+    actor: str | None = None,
+    team: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[AuditEvent]:
+    """Narrow ``trail``; ``actor`` is a user name, ``team`` a slug, the period half-open.
+
+    By columns of the table itself, so that an index leads to the newest of them.
+    """
+    wanted: dict[str, object] = {
+        "action": action,
+        "subject": subject,
+        "actor": actor and Subquery(User.objects.filter(username=actor).values("pk")[:1]),
+        "team": team and Subquery(Team.objects.filter(slug=team).values("pk")[:1]),
+        "at__gte": since,
+        "at__lt": until,
+    }
+    return trail.filter(**{name: value for name, value in wanted.items() if value})
+
+
 def members_of(team: Team) -> QuerySet[Membership]:
     """Return who is or was in ``team``, with the person and who let them in, by name."""
     found = Membership.objects.filter(team=team).select_related("user", "granted_by", "team")

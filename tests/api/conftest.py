@@ -9,6 +9,8 @@ from tests import make
 def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (
         "authentication",
+        "v1.audit",
+        "v1.history",
         "v1.inventory",
         "v1.kubeconfig",
         "v1.me",

@@ -1,6 +1,8 @@
 """Who sees which page, what it costs, and what acting on it does."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -138,6 +140,20 @@ def test_the_workspace_link_comes_with_the_ready_session_alone(browser: Client, 
 
 def test_the_page_of_a_reservation_tells_its_history(browser: Client, book: Book) -> None:
     assert b"Booked by ada" in browser.get(page("reservation", book(1, 2))).content
+
+
+def test_its_history_says_from_what_to_what(browser: Client, book: Book) -> None:
+    reservation = book(1, 2)
+    reservations.extend(
+        reservation=reservation,
+        ends_at=reservation.ends_at + timedelta(hours=1),
+        actor=reservation.requested_by,
+        now=timezone.now(),
+    )
+
+    (*_, extended) = browser.get(page("reservation", reservation)).context["history"]
+
+    assert re.fullmatch(r"Extended: end from .* UTC to .* UTC, by .*", extended.text)
 
 
 def test_what_was_seen_already_is_not_sent_again(browser: Client, book: Book) -> None:

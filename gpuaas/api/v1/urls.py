@@ -1,7 +1,9 @@
 from django.urls import path
 
 from gpuaas.api.v1 import (
+    audit,
     calendar,
+    history,
     inventory,
     kubeconfig,
     me,
@@ -16,6 +18,8 @@ from gpuaas.api.v1 import (
 
 app_name = "api"
 urlpatterns = [
+    path("audit/", audit.Trail.as_view(), name="audit"),
+    path("audit/head/", audit.ChainHead.as_view(), name="audit-head"),
     path("inventory/clusters/", inventory.ClusterList.as_view(), name="clusters"),
     path(
         "inventory/clusters/<slug:name>/file/",
@@ -82,6 +86,11 @@ urlpatterns = [
         "reservations/<uuid:public_id>/extend/",
         reservations.ReservationExtend.as_view(),
         name="reservation-extend",
+    ),
+    path(
+        "reservations/<uuid:public_id>/history/",
+        history.ReservationHistory.as_view(),
+        name="reservation-history",
     ),
     path(
         "reservations/<uuid:public_id>/flag/accept/",

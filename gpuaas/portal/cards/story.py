@@ -1,13 +1,13 @@
 """One reservation's page: how far it is, what is happening now, and what happened.  Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from gpuaas.portal import wording
 from gpuaas.portal.cards.bookings import can_open, fingerprint
-from reservations import lifecycle, selectors
+from reservations import history, lifecycle, selectors
 from reservations.lifecycle import PendingOn, State
 
 if TYPE_CHECKING:
@@ -90,8 +90,13 @@ def story_of(
 
 
 def history_lines(events: "Iterable[AuditEvent]") -> tuple[Line, ...]:
-    """Return the audit trail as sentences: who did what, when."""
-    return tuple(Line(each.at, _sentence(each), "failed" in each.action) for each in events)
+    """Return the audit trail as sentences: who did what, when, from what to what."""
+    entries = (
+        (each, history.entry_of(at=each.at, action=each.action, data=each.data)) for each in events
+    )
+    return tuple(
+        Line(entry.at, _sentence(event, entry), entry.is_problem) for event, entry in entries
+    )
 
 
 def device_name(hold: "DeviceHold") -> str:
@@ -257,30 +262,14 @@ def _refresh_seconds(
     return REFRESH_SECONDS_WHILE_FAR_OFF if far_off else REFRESH_SECONDS
 
 
-_ACTIONS: Final[Mapping[str, str]] = {
-    "reservation.waitlisted": "In line",
-    "reservation.pending": "Held until somebody approves it",
-    "reservation.held": "Held for its person",
-    "reservation.approved": "Booked",
-    "reservation.active": "The window opened",
-    "reservation.completed": "Completed",
-    "reservation.canceled": "Canceled",
-    "reservation.extended": "Extended",
-    "reservation.failed": "Failed",
-    "reservation.moved": "Moved to other hardware of the same kind: nothing changes for you",
-    "reservation.flagged": "In trouble",
-    "reservation.unflagged": "Out of trouble",
-    "reservation.devices_exchanged": "Moved to other devices of the same node, to make room",
-}
-
-
-def _sentence(event: "AuditEvent") -> str:
-    said = _ACTIONS.get(event.action, event.action)
+def _sentence(event: "AuditEvent", entry: history.Entry) -> str:
+    said = entry.what
+    if entry.changes:
+        said = f"{said}: {'; '.join(map(str, entry.changes))},"
     if event.actor is not None:
         return f"{said} by {event.actor.get_full_name() or event.actor.get_username()}"
-    says_why = event.action in ("reservation.failed", "reservation.flagged")
-    reason = event.data.get("reason", "") if says_why else ""
-    return f"{said}: {reason}" if reason else said
+    said = said.rstrip(",")
+    return f"{said}: {entry.reason}" if entry.reason and entry.is_problem else said
 
 
 def _as_sentence(reason: str) -> str:
