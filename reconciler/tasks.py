@@ -23,3 +23,9 @@ def collect_garbage() -> None:
 def heal() -> None:
     """Move or flag the bookings whose hardware went away; it needs no cluster to answer."""
     reservations.heal_all(now=timezone.now())
+
+
+@shared_task(name="reconciler.tend")
+def tend() -> None:
+    """End what was held and not taken, and let the lines advance; it needs no cluster either."""
+    reservations.tend(now=timezone.now())

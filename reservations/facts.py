@@ -41,6 +41,8 @@ OF_POOL: Final = (
     "approval_above_cost_minor",
     "managers_may_approve",
 )
+# What is for later than the booking: admission does not read it.
+OF_POOL_LATER: Final = ("hold_minutes", "no_show_minutes", "idle_minutes")
 OF_TEAM: Final = (
     "budget_minor",
     "longest_minutes",

@@ -286,6 +286,15 @@ class PoolRules(models.Model):
     managers_may_approve = models.BooleanField(
         default=False, help_text="Whether a team's manager may approve what this pool asks for"
     )
+    hold_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How long it is held for whose turn in line has come"
+    )
+    no_show_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Given back when nobody used it for so long from its start"
+    )
+    idle_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Its person is told when nobody used it for so long"
+    )
 
     class Meta:
         verbose_name_plural = "pool rules"

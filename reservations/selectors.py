@@ -7,7 +7,18 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    IntegerField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
@@ -84,6 +95,71 @@ def approvals_for(user: User, *, now: datetime) -> QuerySet[Reservation]:
     return waiting.filter(
         team__in=accounts.teams_managed_by(user, now=now), approver=policy.Approver.MANAGER
     )
+
+
+def in_line(pool: Pool, *, now: datetime) -> QuerySet[Reservation]:
+    """Return the wishes that wait in line for ``pool``, in their order; of every type."""
+    return (
+        Reservation.objects.filter(
+            pool=pool, state=lifecycle.State.WAITLISTED.value, starts_at__gt=now
+        )
+        .select_related("team", "pool", "requested_by")
+        .order_by("created_at", "pk")
+    )
+
+
+def waited_in_vain(*, now: datetime) -> QuerySet[Reservation]:
+    """Return the wishes in line whose start has passed."""
+    return (
+        Reservation.objects.filter(state=lifecycle.State.WAITLISTED.value, starts_at__lte=now)
+        .select_related("team", "pool", "requested_by")
+        .order_by("starts_at", "pk")
+    )
+
+
+def pools_with_a_line(*, now: datetime) -> list[Pool]:
+    """Return the pools for which somebody waits."""
+    waiting = Reservation.objects.filter(
+        state=lifecycle.State.WAITLISTED.value, starts_at__gt=now
+    ).values("pool")
+    return list(inventory.pools().filter(pk__in=waiting))
+
+
+def with_queue_position(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:
+    """Return them with their ``position`` in line read along; None for what does not wait."""
+    return reservations.annotate(position=_position())
+
+
+def queue_position(reservation: Reservation) -> int | None:
+    """Return its place in line, 1 for the first of its type; None: it does not wait."""
+    if reservation.state != lifecycle.State.WAITLISTED.value:
+        return None
+    read: int | None = getattr(reservation, "position", None)
+    if read is not None:
+        return read
+    found = Reservation.objects.filter(pk=reservation.pk).annotate(position=_position())
+    position: int | None = found.values_list("position", flat=True).get()
+    return position
+
+
+def _position() -> Case:
+    before = (
+        Reservation.objects.filter(
+            pool=OuterRef("pool"),
+            resource_name=OuterRef("resource_name"),
+            state=lifecycle.State.WAITLISTED.value,
+        )
+        .filter(
+            Q(created_at__lt=OuterRef("created_at"))
+            | Q(created_at=OuterRef("created_at"), pk__lte=OuterRef("pk"))
+        )
+        .order_by()
+        .values("pool")
+        .annotate(number=Count("pk"))
+        .values("number")
+    )
+    waits = When(state=lifecycle.State.WAITLISTED.value, then=Subquery(before))
+    return Case(waits, default=None, output_field=IntegerField())
 
 
 def booked_by(user: User, *, now: datetime) -> QuerySet[Reservation]:

@@ -111,6 +111,8 @@ def recipients(event: Event, data: Mapping[str, Any]) -> Recipients:
     named = {Audience.REQUESTER: "requested_by", Audience.PERSON: "person"}
     people = {data.get(field) for who, field in named.items() if who in event.audience}
     actors = set() if event.tells_the_actor else {data.get("actor")}
+    if Audience.APPROVERS in event.audience:
+        actors.add(data.get("requested_by"))
     approver = data.get("approver") if Audience.APPROVERS in event.audience else None
     return Recipients(
         people=_numbers(people),

@@ -326,6 +326,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": DELIVER_INTERVAL_SECONDS,
         "options": {"expires": DELIVER_INTERVAL_SECONDS},
     },
+    "tend": {
+        "task": "reconciler.tend",
+        "schedule": RECONCILE_INTERVAL_SECONDS,
+        "options": {"expires": RECONCILE_INTERVAL_SECONDS},
+    },
     "heal": {
         "task": "reconciler.heal",
         "schedule": RECONCILE_INTERVAL_SECONDS,

@@ -17,6 +17,9 @@ _COUNTS: Final = (
     "concurrent_units",
     "gpu_hours_per_week",
     "cool_down_minutes",
+    "hold_minutes",
+    "no_show_minutes",
+    "idle_minutes",
 )
 # Nothing of it has a meaning: no money, or an approval for everything.
 _THRESHOLDS: Final = (
@@ -30,6 +33,7 @@ _MOST_MINOR: Final = 2**53
 _AT_MOST: Final = {
     "longest_minutes": in_minutes(product.LONGEST),
     "horizon_days": product.HORIZON // timedelta(days=1),
+    "hold_minutes": 24 * 60,
 }
 
 

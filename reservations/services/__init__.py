@@ -22,6 +22,7 @@ from reservations.services.limits import (
     set_price,
     set_team_rules,
 )
+from reservations.services.line import advance, room_made
 from reservations.services.moves import begin_end, cancel, fail_missed, give_back, transition
 from reservations.services.rebooking import NotFlagged, Offer, OfferGone, accept_offer, offers_for
 from reservations.services.refusals import (
@@ -34,6 +35,7 @@ from reservations.services.refusals import (
 )
 from reservations.services.rules import Approval, Evaluation, authority_over, evaluate
 from reservations.services.telling import remind, tell
+from reservations.services.waitlist import book_or_wait, confirm, pass_on, tend
 from reservations.services.wishes import Wish, default_share, usual_demand
 
 __all__ = [
@@ -56,11 +58,14 @@ __all__ = [
     "WishRefused",
     "accept_offer",
     "admit",
+    "advance",
     "approve",
     "authority_over",
     "begin_end",
+    "book_or_wait",
     "bound_in_words",
     "cancel",
+    "confirm",
     "default_share",
     "evaluate",
     "extend",
@@ -71,12 +76,15 @@ __all__ = [
     "lapse_due",
     "longest_extension",
     "offers_for",
+    "pass_on",
     "reject",
     "remind",
+    "room_made",
     "set_pool_rules",
     "set_price",
     "set_team_rules",
     "tell",
+    "tend",
     "transition",
     "usual_demand",
 ]

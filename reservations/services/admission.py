@@ -1,6 +1,5 @@
 """Booking: the one way in which a reservation comes to be."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,16 +7,17 @@ from django.db import transaction
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
-from gpuaas.audit import services as audit
 from gpuaas.core import locks
 from gpuaas.inventory.models import Pool
-from gpuaas.notifications import services as notifications
-from reservations import lifecycle, placement, policy, selectors
-from reservations.models import Reservation, TeamLedger
-from reservations.services import approvals, holds, in_one_call, offers, rules
+from reservations import policy, selectors
+from reservations.models import Reservation
+from reservations.services import approvals, in_one_call, line, offers, rules
 from reservations.services.booking import Answer, Booking, Outcome, exclusion_as_busy
 from reservations.services.refusals import NotYourTeam
+from reservations.services.under_lock import book_under_lock, ledger_stands, lock_waiting
 from reservations.services.wishes import Wish
+
+__all__ = ["admit", "admit_by_moving_others", "book_under_lock", "ledger_stands", "lock_waiting"]
 
 ADMISSION_LOCK_WAIT: Final = timedelta(seconds=3)
 # How often a team's limits are evaluated anew because somebody else of the team was faster.
@@ -43,8 +43,9 @@ def admit(
     2. In one call of the database: take the pool's capacity lock, so that admissions to one pool
        run one at a time; read what is booked, as it is *now*; find a place; insert the reservation,
        its device holds and what is told of it.
-    3. Where only fragmentation stands in the way, do the same from here, moving the holds of
-       others that have not started.
+    3. Where only fragmentation stands in the way, or somebody waits in line for some of the same
+       time, do the same from here: serve the line first, then move the holds of others that have
+       not started.
 
     A wish that ``requested_by`` has booked before is not booked again: its reservation is returned,
     even if its window has begun meanwhile.
@@ -70,7 +71,7 @@ def admit(
             booking = approvals.held(booking, asked.problems, approval, ask=ask_approval)
         rules.ensure_ledger(team, version=booking.terms.ledger_version)
         answer = in_one_call.admit(booking, wait_at_most=ADMISSION_LOCK_WAIT)
-        if answer.outcome == Outcome.FRAGMENTED:
+        if answer.outcome in (Outcome.FRAGMENTED, Outcome.LINE):
             answer = admit_by_moving_others(booking)
         if answer.reservation is not None:
             return answer.reservation
@@ -92,7 +93,10 @@ def _check_team(
 
 
 def admit_by_moving_others(booking: Booking) -> Answer:
-    """Book it where only fragmentation stands in the way, with several reads under the lock."""
+    """Book it with several reads under the lock, where fragmentation or a line stands in the way.
+
+    The line is served first: who waits in it is not overtaken.
+    """
     with exclusion_as_busy(), transaction.atomic(durable=True):
         locks.hold_until_commit(
             locks.LockSpace.POOL_CAPACITY, booking.pool.pk, wait_at_most=ADMISSION_LOCK_WAIT
@@ -100,73 +104,5 @@ def admit_by_moving_others(booking: Booking) -> Answer:
         already = selectors.booked_as(booking.wish.public_id, by=booking.requested_by)
         if already is not None:
             return Answer(Outcome.ALREADY, already)
+        line.serve(pool=booking.pool, now=booking.now)
         return book_under_lock(booking)
-
-
-def book_under_lock(booking: Booking) -> Answer:
-    """Book it, if it has a place; the caller holds the pool's capacity lock."""
-    if not ledger_stands(booking.team, version=booking.terms.ledger_version):
-        return Answer(Outcome.LEDGER_MOVED)
-    place = _find_place(booking)
-    return Answer(Outcome.BOOKED, _book(booking, place)) if place else Answer(Outcome.FULL)
-
-
-def ledger_stands(team: Team, *, version: int | None) -> bool:
-    """Raise the team's ledger from the version that its limits were evaluated at."""
-    if version is None:
-        return True
-    ledger = TeamLedger.objects.filter(team=team, version=version)
-    return ledger.update(version=version + 1) == 1
-
-
-def _find_place(booking: Booking) -> placement.Placement | None:
-    """Return where in the calendar, as it is now, the wish goes.
-
-    Canceling and starting take no pool lock.  So the bookings that are to exchange devices are
-    locked themselves, and if one of them has left or started meanwhile, we look again.
-    """
-    wish = booking.wish
-    while True:
-        place = placement.place(
-            selectors.node_states(booking.pool, now=booking.now),
-            resource_name=wish.resource_name,
-            demand=wish.demand,
-            window=wish.window,
-        )
-        if place is None or lock_waiting(place.moved):
-            return place
-
-
-def lock_waiting(reservations: Mapping[int, Sequence[int]]) -> bool:
-    """Lock those of ``reservations`` that have not started; return whether that is all of them."""
-    if not reservations:
-        return True
-    waiting = Reservation.objects.filter(
-        pk__in=list(reservations), state__in=lifecycle.WAITS_FOR_ITS_START
-    ).select_for_update()
-    return len(waiting.order_by("pk").values_list("pk")) == len(reservations)
-
-
-def _book(booking: Booking, place: placement.Placement) -> Reservation:
-    reservation = booking.on(place.node)
-    reservation.save(force_insert=True)
-    holds.exchange(place.moved, at=booking.now)
-    holds.hold(reservation, place.devices)
-    event, subject, team = booking.event, reservation.subject, booking.team
-    audit.record(
-        event,
-        subject=subject,
-        actor=booking.requested_by,
-        team=team,
-        at=booking.now,
-        **booking.data,
-    )
-    notifications.announce(
-        event,
-        key=f"{event}:{reservation.public_id}",
-        subject=subject,
-        team=team,
-        at=booking.now,
-        data=booking.data,
-    )
-    return reservation

@@ -2,22 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from gpuaas.accounts.models import User
 from gpuaas.core import errors
 from reservations import lifecycle, policy
-from reservations.capacity import Window
 from reservations.lifecycle import PendingOn, State
 from reservations.models import Reservation
 from reservations.services import moves, rules
-from reservations.services.booking import Booking, Hold
+from reservations.services.booking import Booking, hold_until_approved
 from reservations.services.refusals import StaleReservation, WishRefused
 from reservations.services.wishes import wish_of
 
-# Nobody else can have it meanwhile.
-APPROVE_WITHIN: Final = timedelta(days=3)
 LAPSE_AT_ONCE: Final = 200
 
 
@@ -65,19 +62,6 @@ def held(
         if approval is not None or is_theirs or not is_threshold:
             raise WishRefused(problems)
     return replace(booking, terms=replace(booking.terms, hold=hold))
-
-
-def hold_until_approved(
-    problems: Sequence[policy.Problem], window: Window, *, now: datetime
-) -> Hold | None:
-    """Return on whom, and for how long, a wish for ``window`` waits; None: nobody can approve it.
-
-    What starts at once nobody can approve in time.
-    """
-    approvers = [each.overridable_by for each in problems if each.overridable_by is not None]
-    if window.starts_at <= now or len(approvers) < len(problems):
-        return None
-    return Hold(PendingOn.APPROVER, min(window.starts_at, now + APPROVE_WITHIN), max(approvers))
 
 
 def approve(*, reservation: Reservation, actor: User, now: datetime, reason: str = "") -> None:

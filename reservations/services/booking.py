@@ -1,10 +1,11 @@
 """One booking on its way into the database, and what the database answered."""
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import psycopg
 from django.db import IntegrityError
@@ -14,8 +15,12 @@ from gpuaas.core import locks
 from gpuaas.core.money import Money
 from gpuaas.inventory.models import Pool
 from reservations import lifecycle, policy
+from reservations.capacity import Window
 from reservations.models import Reservation, default_currency
 from reservations.services.wishes import Wish
+
+# Nobody else can have it meanwhile.
+APPROVE_WITHIN: Final = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,38 @@ class Hold:
     pending_on: lifecycle.PendingOn
     until: datetime
     approver: policy.Approver | None = None
+
+    @property
+    def data(self) -> dict[str, object]:
+        """What the audit trail and the outbox say of it."""
+        said: dict[str, object] = {
+            "pending_on": self.pending_on.value,
+            "held_until": self.until.isoformat(),
+        }
+        return {**said, "approver": self.approver.name.lower()} if self.approver else said
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What the row of the reservation says of it."""
+        return {
+            "pending_on": self.pending_on.value,
+            "held_until": self.until,
+            "approver": self.approver,
+        }
+
+
+def hold_until_approved(
+    problems: Sequence[policy.Problem], window: Window, *, now: datetime
+) -> Hold | None:
+    """Return on whom, and for how long, a wish for ``window`` waits; None: nobody can approve it.
+
+    What starts at once nobody can approve in time.
+    """
+    approvers = [each.overridable_by for each in problems if each.overridable_by is not None]
+    if window.starts_at <= now or not approvers or len(approvers) < len(problems):
+        return None
+    until = min(window.starts_at, now + APPROVE_WITHIN)
+    return Hold(lifecycle.PendingOn.APPROVER, until, max(approvers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +124,13 @@ class Booking:
         if self.terms.approved_by is not None:
             said["approved_by"] = self.terms.approved_by.username
         if self.terms.hold is not None:
-            said["pending_on"] = self.terms.hold.pending_on.value
-            said["actor"] = self.requested_by.pk
-            said["approver"] = (self.terms.hold.approver or policy.Approver.MANAGER).name.lower()
-            said["held_until"] = self.terms.hold.until.isoformat()
+            said |= self.terms.hold.data
         return said
 
-    def on(self, node_id: int) -> Reservation:
-        """Return its row, not saved."""
-        wish, terms, hold = self.wish, self.terms, self.terms.hold
+    def on(self, node_id: int | None) -> Reservation:
+        """Return its row, not saved; with no node it waits in line."""
+        wish, terms = self.wish, self.terms
+        hold = terms.hold
         return Reservation(
             public_id=wish.public_id,
             pool=self.pool,
@@ -111,16 +146,14 @@ class Booking:
             purpose=wish.purpose,
             starts_at=wish.window.starts_at,
             ends_at=wish.window.ends_at,
-            state=self.state.value,
+            state=(self.state if node_id else lifecycle.State.WAITLISTED).value,
             state_changed_at=self.now,
             created_at=self.now,
             cost_minor=terms.cost_minor,
             currency=terms.currency,
             overridden=list(terms.overridden),
             approved_by=terms.approved_by,
-            pending_on=hold.pending_on.value if hold else "",
-            approver=hold.approver if hold else None,
-            held_until=hold.until if hold else None,
+            **(hold.fields if hold and node_id else {}),
         )
 
 
@@ -132,6 +165,8 @@ class Outcome(enum.StrEnum):
     FULL = "full"
     FRAGMENTED = "fragmented"
     """There is room, but only if others exchange their devices."""
+    LINE = "line"
+    """Somebody waits in line for some of the same time: they come first."""
     LEDGER_MOVED = "ledger_moved"
     """Somebody of the team booked since the team's limits were evaluated."""
 

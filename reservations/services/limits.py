@@ -14,7 +14,7 @@ from gpuaas.inventory.models import Pool
 from reservations import facts, policy
 from reservations.models import PoolRules, TeamLedger, TeamRules, UnitPrice, default_currency
 
-_POOL_FIELDS: Final = frozenset(facts.OF_POOL)
+_POOL_FIELDS: Final = frozenset((*facts.OF_POOL, *facts.OF_POOL_LATER))
 _TEAM_FIELDS: Final = frozenset((*facts.OF_TEAM, "currency"))
 _MOST_MINOR: Final = 2**40
 
@@ -48,7 +48,7 @@ def set_pool_rules(
     with transaction.atomic():
         PoolRules.objects.get_or_create(pool=pool)
         rules = PoolRules.objects.select_for_update().get(pool=pool)
-        before = {name: getattr(rules, name) for name in facts.OF_POOL}
+        before = {name: getattr(rules, name) for name in sorted(_POOL_FIELDS)}
         _check({**before, **changes}, unknown=changes.keys() - _POOL_FIELDS)
         for name, value in changes.items():
             setattr(rules, name, value)

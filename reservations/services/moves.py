@@ -9,7 +9,7 @@ from gpuaas.accounts.models import User
 from gpuaas.audit import services as audit
 from reservations import lifecycle
 from reservations.models import BookingFlag, Reservation
-from reservations.services import holds, telling
+from reservations.services import holds, line, telling
 from reservations.services.refusals import StaleReservation
 
 
@@ -121,6 +121,8 @@ def transition(
             telling.tell(event, reservation=reservation, actor=actor, at=now, reason=reason)
     for name, value in changes.items():
         setattr(reservation, name, value)
+    if released_at is not None and source != lifecycle.State.WAITLISTED:
+        line.room_made(pool=reservation.pool, now=now)
 
 
 def _released_at(reservation: Reservation, *, now: datetime) -> datetime | None:

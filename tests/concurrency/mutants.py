@@ -1,13 +1,11 @@
 """The admission function with a guard taken out, to show that what it guards against is real."""
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from django.db import connection
 
-MIGRATION: Final = importlib.import_module("reservations.migrations.0005_admit_booking")
 LOCK: Final = "PERFORM pg_advisory_xact_lock(71001, p_pool::integer);"
 HOLDS: Final = "FROM unnest(v_devices) AS device;"
 BEFORE_WRITING: Final = "    INSERT INTO reservations_reservation ("
@@ -21,7 +19,9 @@ def function_with(
 
     It rests for ``pause_seconds`` between reading the calendar and writing in it.
     """
-    source = MIGRATION.FORWARD.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef('reservations_admit_booking'::regproc)")
+        source = str(cursor.fetchone()[0])
     assert source.count(LOCK) == source.count(HOLDS) == 1
     mutant = source if lock else source.replace(LOCK, "")
     mutant = mutant if holds else mutant.replace(HOLDS, "FROM unnest(v_devices[:0]) AS device;")

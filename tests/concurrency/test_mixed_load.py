@@ -17,7 +17,7 @@ from gpuaas.inventory.models import Pool
 from reservations import lifecycle, services
 from reservations.lifecycle import State
 from reservations.models import DeviceHold, Reservation
-from reservations.services import admission, extension, holds
+from reservations.services import admission, extension, holds, under_lock
 from reservations.services.booking import Booking, Terms
 from tests import make
 from tests.concurrency.threads import at_once
@@ -119,7 +119,7 @@ def test_without_the_lock_two_grow_into_the_same_time(
     team = make.team()
     person = make.user(teams=[team])
     both_have_read = threading.Barrier(2)
-    find_room, find_place = extension._find_room, admission._find_place  # noqa: SLF001
+    find_room, find_place = extension._find_room, under_lock.find_place  # noqa: SLF001
 
     def room_then_meet(*args: object) -> object:
         room = find_room(*args)  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ def test_without_the_lock_two_grow_into_the_same_time(
         return place
 
     monkeypatch.setattr(extension, "_find_room", room_then_meet)
-    monkeypatch.setattr(admission, "_find_place", place_then_meet)
+    monkeypatch.setattr(under_lock, "find_place", place_then_meet)
 
     def grow() -> str:
         return _outcome(

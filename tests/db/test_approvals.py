@@ -15,7 +15,7 @@ from reservations import facts, policy, selectors, services
 from reservations.lifecycle import PendingOn, State
 from reservations.models import Reservation
 from reservations.services import Approval
-from reservations.services.approvals import APPROVE_WITHIN
+from reservations.services.booking import APPROVE_WITHIN
 from tests import make
 from tests.make import SLICE
 

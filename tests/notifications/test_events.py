@@ -77,7 +77,10 @@ def text(event: str, **data: object) -> wording.Text:
 @pytest.mark.parametrize("event", EVENTS)
 def test_who_is_told(event: str) -> None:
     people, roles = WHO[event]
-    all_but = {ACTOR} if event != "reservation.approved" else set()
+    all_but = {
+        "reservation.approved": set[int](),
+        "reservation.pending": {ACTOR, REQUESTER},
+    }.get(event, {ACTOR})
 
     assert events.recipients(EVENTS[event], DATA) == Recipients(
         people=frozenset(people),

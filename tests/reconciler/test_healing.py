@@ -5,6 +5,7 @@ import pytest
 from gpuaas.inventory.models import Device, DeviceState
 from reconciler import tasks
 from reservations import services
+from reservations.lifecycle import State
 from sessions.models import WorkspaceSession
 from tests import make
 from tests.make import GPU
@@ -57,3 +58,13 @@ def test_a_moved_booking_starts_on_its_new_device(installation: Installation) ->
 @pytest.mark.django_db
 def test_the_task_heals_every_pool() -> None:
     tasks.heal()
+
+
+@pytest.mark.django_db
+def test_the_task_tends_what_is_held_and_who_waits() -> None:
+    held = make.reservation(state=State.PENDING)
+
+    tasks.tend()
+
+    held.refresh_from_db()
+    assert held.state == "CANCELED"

@@ -14,6 +14,7 @@ SCHEDULE: dict[str, dict[str, Any]] = app.conf.beat_schedule
     [
         ("reconciler.reconcile", 30),
         ("reconciler.heal", 30),
+        ("reconciler.tend", 30),
         ("reconciler.collect_garbage", 300),
         ("identity.follow_directory", 900),
     ],

@@ -45,6 +45,9 @@ class PoolRulesInput(ApprovalLimits):
     quiet_from = serializers.TimeField(required=False, allow_null=True)
     quiet_until = serializers.TimeField(required=False, allow_null=True)
     managers_may_approve = serializers.BooleanField(required=False)
+    hold_minutes = _limit()
+    no_show_minutes = _limit()
+    idle_minutes = _limit()
 
 
 class TeamLimitsInput(ApprovalLimits):
@@ -78,7 +81,9 @@ class PoolRulesDetail(APIView):
     def get(self, request: Request, slug: str) -> Response:  # noqa: ARG002 -- the same for everybody
         pool = get_object_or_404(inventory.pools(), slug=slug)
         rules = facts.pool_rules(pool)
-        return Response({name: getattr(rules, name) for name in facts.OF_POOL})
+        return Response(
+            {name: getattr(rules, name) for name in (*facts.OF_POOL, *facts.OF_POOL_LATER)}
+        )
 
     def patch(self, request: Request, slug: str) -> Response:
         pool = get_object_or_404(inventory.pools(), slug=slug)
