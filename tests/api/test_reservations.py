@@ -92,6 +92,10 @@ def test_a_booking(pool: Pool, member: APIClient) -> None:
         "cost_minor": 0,
         "currency": "EUR",
         "overridden": [],
+        "pending_on": "",
+        "approver": "",
+        "held_until": None,
+        "queue_position": None,
         "flag": None,
     }
     assert member.get(response["Location"]).json() == {

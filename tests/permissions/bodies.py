@@ -76,6 +76,7 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:planning": _scenario,
     "POST api:planning-prices": _prices,
     "POST api:reservation-extend": _extension,
+    "POST api:reservation-reject": lambda _, __: {"reason": "not this week"},
     "POST api:pool-prices": _price,
     "POST api:reservations": _booking,
     "POST api:scenarios": _saved,

@@ -22,7 +22,7 @@ from gpuaas.audit.models import AuditEvent
 from gpuaas.notifications import services as notifications
 from gpuaas.notifications.models import Delivery, Notice
 from reservations.capacity import Window
-from reservations.lifecycle import State
+from reservations.lifecycle import PendingOn, State
 from reservations.models import Reservation
 from tests import make
 from tests.notifications.tellers import announce
@@ -63,6 +63,8 @@ class Side:
     membership: Membership
     booked: Reservation
     running: Reservation
+    pending: Reservation
+    held: Reservation
     token: ApiToken
     event: AuditEvent
     session_pk: int
@@ -162,6 +164,13 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
         wish=make.wish(at=Window(now + timedelta(hours=24), now + timedelta(hours=28))),
         now=now,
     )
+    ahead = Window(now + timedelta(hours=30), now + timedelta(hours=32))
+    pending, held = (
+        make.reservation(
+            of=pool, by=team, at=ahead, state=State.PENDING, pending_on=on, created_at=now
+        )
+        for on in (PendingOn.APPROVER, PendingOn.REQUESTER)
+    )
     scenario = planning.save_scenario(
         team=team, document=documents.yaml_of(priceless(name=slug)), actor=member, now=now
     )
@@ -180,6 +189,8 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
         membership,
         booked,
         running,
+        pending,
+        held,
         token,
         event,
         session.pk,
@@ -212,6 +223,8 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "": Thing({}, None, {}),
         "booked": sided("public_id", lambda side: side.booked.public_id, NOWHERE),
         "running": sided("public_id", lambda side: side.running.public_id, NOWHERE),
+        "pending": sided("public_id", lambda side: side.pending.public_id, NOWHERE),
+        "held": sided("public_id", lambda side: side.held.public_id, NOWHERE),
         "token": sided("public_id", lambda side: side.token.public_id, "0" * 12),
         "team": sided("slug", lambda side: side.team.slug, "nowhere-team"),
         "member": Thing(

@@ -1,7 +1,8 @@
 """``/api/v1/reservations/``: book, look, cancel, give back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4, uuid5
@@ -21,7 +22,7 @@ from gpuaas.api import fields, inputs, offers, pages
 from gpuaas.api.callers import caller
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
-from reservations import lifecycle, selectors, services
+from reservations import lifecycle, policy, selectors, services
 from reservations.capacity import Window
 from sessions import selectors as sessions
 
@@ -51,6 +52,14 @@ class ReservationInput(serializers.Serializer[None]):
         child=serializers.CharField(max_length=40), required=False, max_length=20
     )
     reason = serializers.CharField(max_length=200, default="", allow_blank=True)
+    ask_approval = serializers.BooleanField(default=False)
+    waitlist = serializers.BooleanField(default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["waitlist"] and attrs.get("override"):
+            message = "Rules are looked at again when its turn comes: nobody can override them now."
+            raise serializers.ValidationError({"waitlist": [message]}, code="not_with_override")
+        return attrs
 
 
 class FlagOutput(serializers.Serializer[Any]):
@@ -88,7 +97,17 @@ class ReservationOutput(serializers.Serializer[Any]):
     cost_minor = serializers.IntegerField()
     currency = serializers.CharField()
     overridden = serializers.ListField()
+    pending_on = serializers.CharField()
+    approver = serializers.SerializerMethodField()
+    held_until = serializers.DateTimeField()
+    queue_position = serializers.SerializerMethodField()
     flag = serializers.SerializerMethodField()
+
+    def get_approver(self, reservation: Any) -> str:
+        return policy.Approver(reservation.approver).name.lower() if reservation.approver else ""
+
+    def get_queue_position(self, reservation: Any) -> int | None:
+        return selectors.queue_position(reservation)
 
     def get_flag(self, reservation: Any) -> dict[str, Any] | None:
         flag = selectors.flag_of(reservation)
@@ -113,6 +132,10 @@ class ListFilter(serializers.Serializer[None]):
     team = serializers.CharField(source="team__slug", max_length=40, required=False)
     pool = serializers.CharField(source="pool__slug", max_length=40, required=False)
     flagged = serializers.BooleanField(required=False)
+    pending_on = serializers.ChoiceField(
+        choices=[each.value for each in lifecycle.PendingOn], required=False
+    )
+    to_approve = serializers.BooleanField(required=False, default=False)
 
 
 def _show(rows: Iterable[Any]) -> list[dict[str, Any]]:
@@ -126,13 +149,18 @@ class ReservationList(APIView):
         wanted = ListFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)
         given = dict(wanted.validated_data)
-        visible = selectors.reservations_visible_to(caller(request), now=timezone.now())
+        person, now = caller(request), timezone.now()
+        visible = (
+            selectors.approvals_for(person, now=now)
+            if given.pop("to_approve")
+            else selectors.reservations_visible_to(person, now=now)
+        )
         if "flagged" in request.query_params:
             in_trouble = selectors.flagged(visible)
             among = given.pop("flagged")
             visible = in_trouble if among else visible.exclude(pk__in=in_trouble.values("pk"))
         given.pop("flagged", None)
-        found = selectors.with_flags(visible.filter(**given))
+        found = selectors.with_queue_position(selectors.with_flags(visible.filter(**given)))
         return pages.page_of(found, request, show=_show)
 
     def post(self, request: Request) -> Response:
@@ -147,7 +175,12 @@ class ReservationList(APIView):
         )
         number = _number_of(request, person)
         is_new = selectors.booked_as(number, by=person) is None
-        reservation = services.admit(
+        book = (
+            services.book_or_wait
+            if given["waitlist"]
+            else partial(services.admit, approval=_approval(person, given))
+        )
+        reservation = book(
             pool=pool,
             team=team,
             requested_by=person,
@@ -163,11 +196,7 @@ class ReservationList(APIView):
                 purpose=given["purpose"],
             ),
             now=now,
-            approval=services.Approval(
-                by=person, override=frozenset(given["override"]), reason=given["reason"]
-            )
-            if given.get("override")
-            else None,
+            ask_approval=given["ask_approval"],
         )
         address = reverse("api:reservation", args=[reservation.public_id])
         return Response(
@@ -280,6 +309,14 @@ class ReservationExtend(APIView):
             now=now,
         )
         return Response(ReservationOutput(reservation).data)
+
+
+def _approval(person: User, given: Mapping[str, Any]) -> services.Approval | None:
+    if not given.get("override"):
+        return None
+    return services.Approval(
+        by=person, override=frozenset(given["override"]), reason=given["reason"]
+    )
 
 
 def _number_of(request: Request, person: User) -> UUID:

@@ -3,6 +3,7 @@ from django.urls import path
 from gpuaas.api.v1 import (
     audit,
     calendar,
+    decisions,
     history,
     inventory,
     kubeconfig,
@@ -76,6 +77,26 @@ urlpatterns = [
         "reservations/<uuid:public_id>/cancel/",
         reservations.ReservationCancel.as_view(),
         name="reservation-cancel",
+    ),
+    path(
+        "reservations/<uuid:public_id>/approve/",
+        decisions.ReservationApprove.as_view(),
+        name="reservation-approve",
+    ),
+    path(
+        "reservations/<uuid:public_id>/reject/",
+        decisions.ReservationReject.as_view(),
+        name="reservation-reject",
+    ),
+    path(
+        "reservations/<uuid:public_id>/confirm/",
+        decisions.ReservationConfirm.as_view(),
+        name="reservation-confirm",
+    ),
+    path(
+        "reservations/<uuid:public_id>/pass/",
+        decisions.ReservationPass.as_view(),
+        name="reservation-pass",
     ),
     path(
         "reservations/<uuid:public_id>/extension/",

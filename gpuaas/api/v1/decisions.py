@@ -1,0 +1,96 @@
+"""What is held and not booked: approving or rejecting it, taking it or passing it on."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from gpuaas.api import inputs
+from gpuaas.api.callers import caller
+from gpuaas.api.v1.reservations import ReservationOutput
+from reservations import selectors, services
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gpuaas.accounts.models import User
+    from reservations.models import Reservation
+
+
+class Approval(inputs.StrictInput):
+    """Why it is approved, for the history."""
+
+    reason = serializers.CharField(max_length=200, default="", allow_blank=True)
+
+
+class Rejection(inputs.StrictInput):
+    """Why it is not: whoever asked is told."""
+
+    reason = serializers.CharField(max_length=200)
+
+
+class ReservationApprove(APIView):
+    """Book what waits for the caller's approval."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        person, now = caller(request), timezone.now()
+        reservation = _visible(person, public_id, now)
+        data = Approval(data=request.data)
+        data.is_valid(raise_exception=True)
+        services.approve(
+            reservation=reservation, actor=person, reason=data.validated_data["reason"], now=now
+        )
+        return Response(ReservationOutput(reservation).data)
+
+
+class ReservationReject(APIView):
+    """Turn down what waits for the caller's approval, with a reason."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        person, now = caller(request), timezone.now()
+        reservation = _visible(person, public_id, now)
+        data = Rejection(data=request.data)
+        data.is_valid(raise_exception=True)
+        services.reject(
+            reservation=reservation, actor=person, reason=data.validated_data["reason"], now=now
+        )
+        return Response(ReservationOutput(reservation).data)
+
+
+class ReservationConfirm(APIView):
+    """Take what is held because its turn in line has come."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        person, now = caller(request), timezone.now()
+        reservation = _changeable(person, public_id, now)
+        services.confirm(reservation=reservation, actor=person, now=now)
+        return Response(ReservationOutput(reservation).data)
+
+
+class ReservationPass(APIView):
+    """Leave what is held to the next in line."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        person, now = caller(request), timezone.now()
+        reservation = _changeable(person, public_id, now)
+        services.pass_on(reservation=reservation, actor=person, now=now)
+        return Response(ReservationOutput(reservation).data)
+
+
+def _changeable(person: "User", public_id: UUID, now: "datetime") -> "Reservation":
+    reservation = _visible(person, public_id, now)
+    changeable = selectors.reservations_changeable_by(person, now=now)
+    if not changeable.filter(pk=reservation.pk).exists():
+        raise services.NotYourTeam(f"you may look at the bookings of {reservation.team}, not more")
+    return reservation
+
+
+def _visible(person: "User", public_id: UUID, now: "datetime") -> "Reservation":
+    return get_object_or_404(
+        selectors.reservations_visible_to(person, now=now), public_id=public_id
+    )
