@@ -99,6 +99,7 @@ def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str])
         storage_gib=reservation.storage_gib,
         storage_class=cluster.storage_class,
         node=reservation.placed_on.name,
+        starts_at=reservation.starts_at,
         ends_at=reservation.ends_at,
         workspace_image=settings.WORKSPACE_IMAGE,
         proxy=Proxy(settings.HTTP_PROXY, settings.HTTPS_PROXY, settings.NO_PROXY),

@@ -48,6 +48,7 @@ class SessionSpec:
     storage_gib: int
     storage_class: str
     node: str
+    starts_at: datetime
     ends_at: datetime
     workspace_image: str
     proxy: Proxy = Proxy()

@@ -333,6 +333,7 @@ def spec(
         storage_gib=storage_gib,
         storage_class="lvms-vg1",
         node="gpu-node-1",
+        starts_at=at(0),
         ends_at=at(4),
         workspace_image="gpuaas/workspace:latest",
         installation="gpuaas",

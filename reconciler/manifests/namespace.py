@@ -23,6 +23,9 @@ def build(spec: SessionSpec) -> Manifest:
                 "security.openshift.io/scc.podSecurityLabelSync": "false",
             },
             "annotations": {
+                # What the policies of deploy/kubernetes/guardrails.yaml hold every pod to.
+                naming.GPU_RESOURCE_ANNOTATION: spec.gpu_resource,
+                naming.STARTS_AT_ANNOTATION: spec.starts_at.isoformat(),
                 naming.ENDS_AT_ANNOTATION: spec.ends_at.isoformat(),
                 naming.OWNER_ANNOTATION: spec.owner,
                 # Keeps the tenant's own pods on the booked node, where the cluster is OpenShift.

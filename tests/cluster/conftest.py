@@ -6,20 +6,24 @@ GPUAAS_TEST_KUBECONFIG names a real cluster to use; otherwise a control plane is
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes import client as official
 from kubernetes import config as official_config
 
 from onebox import controlplane
-from reconciler.cluster import Cluster, Manifest, Ref, client
+from onebox.state import ROOT
+from reconciler.cluster import Cluster, Manifest, Ref, client, ref_to
 from simcluster import testing
 from tests.cluster.waiting import eventually
 
 KUBECONFIG_VARIABLE = "GPUAAS_TEST_KUBECONFIG"
 BUILD_SECONDS = 900
+POLICIES = ROOT / "deploy" / "kubernetes" / "guardrails.yaml"
 
 
 @pytest.fixture(
@@ -86,24 +90,43 @@ def official_client(kubeconfig: Path) -> Iterator[Callable[..., Any]]:
     made: list[official.ApiClient] = []
 
     def connect(*, user: str = "", token: str = "") -> official.ApiClient:
-        settings = official.Configuration()
-        official_config.load_kube_config(str(kubeconfig), client_configuration=settings)
-        settings.proxy = None
-        settings.retries = False
-        if token:
-            settings.api_key = {"BearerToken": f"Bearer {token}"}
-            settings.refresh_api_key_hook = None
-            settings.cert_file = settings.key_file = None
-        api = official.ApiClient(settings)
-        if user:
-            api.set_default_header("Impersonate-User", user)
-        made.append(api)
-        return api
+        made.append(connect_as(kubeconfig, user=user, token=token))
+        return made[-1]
 
     yield connect
     for api in made:
         api.rest_client.pool_manager.clear()
         api.close()
+
+
+def connect_as(kubeconfig: Path, *, user: str = "", token: str = "") -> official.ApiClient:
+    """Return the official client as the administrator, as ``user``, or with ``token``."""
+    settings = official.Configuration()
+    official_config.load_kube_config(str(kubeconfig), client_configuration=settings)
+    settings.proxy = None
+    settings.retries = False
+    if token:
+        settings.api_key = {"BearerToken": f"Bearer {token}"}
+        settings.refresh_api_key_hook = None
+        settings.cert_file = settings.key_file = None
+    api = official.ApiClient(settings)
+    if user:
+        api.set_default_header("Impersonate-User", user)
+    return api
+
+
+@contextmanager
+def policies_in_force(cluster: Cluster) -> Iterator[None]:
+    """Apply the admission policies of deploy/, and take them back."""
+    documents = list(yaml.safe_load_all(POLICIES.read_text()))
+    for document in documents:
+        cluster.apply(document)
+    try:
+        yield
+    finally:
+        for ref in map(ref_to, reversed(documents)):
+            if found := cluster.get(ref):
+                cluster.delete(ref, uid=found["metadata"]["uid"])
 
 
 @pytest.fixture

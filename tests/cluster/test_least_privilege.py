@@ -16,6 +16,7 @@ from reconciler import garbage, naming
 from reconciler.cluster import Cluster, ClusterRefused, Ref, client
 from reservations import services
 from sessions.models import SessionState
+from tests.cluster import conftest
 from tests.cluster.test_whole_life import INSTALLATION, Product
 from tests.cluster.waiting import eventually
 
@@ -44,7 +45,8 @@ def reconcilers_cluster(
     own = tmp_path / "reconciler.kubeconfig"
     own.write_text(json.dumps(config))
     connected = client.connect(own)
-    yield connected
+    with conftest.policies_in_force(cluster):  # it needs no more than they let it do, either
+        yield connected
     connected.close()
 
 

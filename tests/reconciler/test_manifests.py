@@ -36,6 +36,8 @@ def test_the_namespace_carries_the_booking_and_its_pod_security() -> None:
                 "security.openshift.io/scc.podSecurityLabelSync": "false",
             },
             "annotations": {
+                "gpuaas.io/gpu-resource": "nvidia.com/mig-1g.24gb",
+                "gpuaas.io/starts-at": "2026-03-01T12:00:00+00:00",
                 "gpuaas.io/ends-at": "2026-03-01T16:00:00+00:00",
                 "gpuaas.io/owner": "ada",
                 "openshift.io/node-selector": "kubernetes.io/hostname=gpu-node-1",
