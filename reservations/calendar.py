@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from psycopg.types.range import TimestamptzRange
 
 from gpuaas.accounts import selectors as accounts
-from gpuaas.accounts.models import User
+from gpuaas.accounts.models import Team, User
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Device, Pool
-from reservations import timetable
+from reservations import lifecycle, timetable
 from reservations.capacity import Window
 from reservations.models import DeviceHold, Reservation
 from reservations.timetable import HOUR, Taken
@@ -23,6 +23,32 @@ TEAM: Final = "team"
 OTHERS: Final = "others"
 # Apart, not as a range: psycopg reads two instants ten times as fast.
 PERIOD: Final = ("during__startswith", "during__endswith")
+
+
+def booked(
+    *,
+    of: User | Team | Pool,
+    within: Window,
+    ended_after: datetime,
+    at_most: int,
+    now: datetime,
+) -> list[Reservation]:
+    """Return what a person booked, or what is of a team or in a pool, by start, in two queries.
+
+    What starts ``within``; of what was canceled or failed, what was so after ``ended_after``.
+    Where there is more than ``at_most``, what lies ahead comes before what is past.
+    """
+    column = {User: "requested_by", Team: "team", Pool: "pool"}[type(of)]
+    gone = [lifecycle.State.CANCELED.value, lifecycle.State.FAILED.value]
+    found = (
+        Reservation.objects.filter(**{column: of})
+        .filter(starts_at__gte=within.starts_at, starts_at__lt=within.ends_at)
+        .exclude(state__in=gone, state_changed_at__lte=ended_after)
+        .select_related("team", "pool", "requested_by")
+    )
+    ahead = list(found.filter(ends_at__gt=now).order_by("starts_at", "pk")[:at_most])
+    past = found.filter(ends_at__lte=now).order_by("-starts_at", "-pk")
+    return [*reversed(past[: at_most - len(ahead)]), *ahead]
 
 
 def free_by_hour(

@@ -21,6 +21,7 @@ from rest_framework.views import exception_handler
 from gpuaas.accounts import services as accounts
 from gpuaas.api import offers
 from gpuaas.core import errors, locks
+from gpuaas.feeds import services as feeds
 from gpuaas.identity import services as identity
 from gpuaas.inventory import files
 from gpuaas.inventory import services as inventory
@@ -81,6 +82,8 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     tokenomics.ScenarioNameTaken: HTTPStatus.CONFLICT,
     tokenomics.StaleScenario: HTTPStatus.CONFLICT,
     tokenomics.TooManyScenarios: HTTPStatus.CONFLICT,
+    feeds.NoCalendarOfTheirs: HTTPStatus.FORBIDDEN,
+    feeds.TooManyFeeds: HTTPStatus.CONFLICT,
     locks.LockBusy: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_AFTER_SECONDS: Final = "1"

@@ -1,10 +1,11 @@
 """The history of one thing, and the chain.  What a person may see, `gpuaas.accounts` knows."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from gpuaas.audit.chain import START, Fault, Finding, Head, Link, Recorded, follow
 from gpuaas.audit.models import AuditEvent, AuditLink
@@ -28,6 +29,17 @@ _NOT_LINKED: Final = """
 def history_of(subject: str) -> QuerySet[AuditEvent]:
     """Return the events of ``subject``, oldest first."""
     return AuditEvent.objects.filter(subject=subject).select_related("actor").order_by("pk")
+
+
+def revisions_of(subjects: Iterable[str]) -> Counter[str]:
+    """Return how often each of ``subjects`` has changed since its first event."""
+    counted = (
+        AuditEvent.objects.filter(subject__in=list(subjects))
+        .order_by()
+        .values_list("subject")
+        .annotate(count=Count("pk"))
+    )
+    return Counter({subject: count - 1 for subject, count in counted})
 
 
 def head() -> Head:

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from gpuaas.portal.views import (
     booking,
+    calendar_links,
     hardware,
     home,
     notices,
@@ -17,6 +18,13 @@ app_name = "portal"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("mine/", home.mine, name="mine"),
+    path("calendar/<slug:secret>.ics", calendar_links.calendar, name="calendar"),
+    path("calendar-links/", calendar_links.links, name="calendar_links"),
+    path(
+        "calendar-links/<int:number>/revoke/",
+        calendar_links.revoke_link,
+        name="revoke_link",
+    ),
     path("book/", booking.book, name="book"),
     path("inventory/", hardware.hardware, name="hardware"),
     path("inventory/nodes/<int:number>/", hardware.node, name="node"),

@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "gpuaas.inventory",
     "gpuaas.portal",
     "gpuaas.demo",
+    "gpuaas.feeds",
     "reservations",
     "sessions",
     "tokenomics",

@@ -10,6 +10,7 @@ def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (
         "authentication",
         "v1.audit",
+        "v1.calendar_feeds",
         "v1.history",
         "v1.inventory",
         "v1.kubeconfig",

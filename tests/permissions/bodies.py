@@ -73,6 +73,8 @@ def _webhook(world: World, team: str) -> dict[str, Any]:
 BODIES: Final[dict[str, Body]] = {
     "GET api:availability": _hours,
     "GET api:calendar": _window,
+    "POST api:calendar-feeds": lambda _world, team: {"team": team},
+    "POST portal:calendar_links": lambda _world, _team: {"of": "mine"},
     "POST api:planning": _scenario,
     "POST api:planning-prices": _prices,
     "POST api:reservation-extend": _extension,

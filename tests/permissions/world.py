@@ -19,6 +19,8 @@ from gpuaas.accounts.models import (
     User,
 )
 from gpuaas.audit.models import AuditEvent
+from gpuaas.feeds import services as feeds
+from gpuaas.feeds.models import CalendarFeed
 from gpuaas.notifications import services as notifications
 from gpuaas.notifications.models import Delivery, Notice
 from reservations.capacity import Window
@@ -70,6 +72,8 @@ class Side:
     session_pk: int
     scenario: SavedScenario
     notice: Notice
+    feed: CalendarFeed
+    secret: str
 
 
 @dataclass
@@ -179,6 +183,8 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
     # A number that stands in no page by chance.
     Notice.objects.filter(person=member, message__key=slug).update(id=F("id") + 700_000_000)
     notice = Notice.objects.get(person=member, message__key=slug)
+    _, secret = feeds.create_feed(person=member, team=team, now=now)
+    CalendarFeed.objects.filter(person=member).update(id=F("id") + 800_000_000)
     event = AuditEvent.objects.filter(team=team).latest("pk")
     membership = Membership.objects.get(team=team, user=viewer)
     side = Side(
@@ -196,6 +202,8 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
         session.pk,
         scenario,
         notice,
+        CalendarFeed.objects.get(person=member),
+        secret,
     )
     return side, bearer
 
@@ -233,6 +241,8 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
             {"slug": "nowhere-team", "number": 0},
         ),
         "notice": sided("number", lambda side: side.notice.pk, 0),
+        "feed": sided("number", lambda side: side.feed.pk, 0),
+        "secret": sided("secret", lambda side: side.secret, "nothing"),
         "named-team": sided("team", lambda side: side.team.slug, "nowhere-team"),
         "pool": shared("slug", ours.running.pool.slug, "nowhere"),
         "cluster": shared("name", node.cluster.name, "nowhere"),

@@ -3,6 +3,7 @@ from django.urls import path
 from gpuaas.api.v1 import (
     audit,
     calendar,
+    calendar_feeds,
     decisions,
     history,
     inventory,
@@ -38,6 +39,12 @@ urlpatterns = [
         name="closure-cancel",
     ),
     path("inventory/import/", inventory.Import.as_view(), name="inventory-import"),
+    path("calendar-feeds/", calendar_feeds.FeedList.as_view(), name="calendar-feeds"),
+    path(
+        "calendar-feeds/<int:number>/",
+        calendar_feeds.FeedDetail.as_view(),
+        name="calendar-feed",
+    ),
     path("me/", me.Me.as_view(), name="me"),
     path("notices/", notices.NoticeList.as_view(), name="notices"),
     path("notices/read/", notices.NoticesRead.as_view(), name="notices-read"),

@@ -123,7 +123,18 @@
     if (event.target.id === "dialog-body" && !dialog().open) dialog().showModal();
   });
   document.addEventListener("htmx:load", (event) => localise(event.target));
+  const copy = async (button) => {
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    // Browsers keep the clipboard's own interface from pages without TLS.
+    if (navigator.clipboard) await navigator.clipboard.writeText(field.value);
+    else document.execCommand("copy");
+    const word = button.querySelector("[data-copied]");
+    word.textContent = word.dataset.copied;
+  };
   document.addEventListener("click", (event) => {
+    const copies = event.target.closest?.("[data-copy]");
+    if (copies) copy(copies);
     const inside = event.target.closest?.("#dialog [data-closes-dialog]");
     if (inside || event.target.id === "dialog") { event.preventDefault(); dialog().close(); }
   });
