@@ -7,6 +7,7 @@ from gpuaas.portal.views import (
     calendar_links,
     hardware,
     home,
+    members,
     notices,
     planning,
     preferences,
@@ -57,4 +58,7 @@ urlpatterns: list[URLPattern] = [
     path("reservations/<uuid:public_id>/cancel/", reservations.cancel, name="cancel"),
     path("teams/", teams.teams, name="teams"),
     path("teams/<slug:slug>/", teams.team, name="team"),
+    path("teams/<slug:slug>/members/", members.add, name="member_add"),
+    path("teams/<slug:slug>/members/<int:number>/", members.change, name="member"),
+    path("teams/<slug:slug>/members/<int:number>/remove/", members.remove, name="member_remove"),
 ]

@@ -95,4 +95,6 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:members": lambda _world, _team: {"person": "newcomer", "role": "member"},
     "PATCH api:member": lambda _world, _team: {"role": "member"},
     "PUT api:team-webhook": _webhook,
+    "POST portal:member_add": lambda _world, _team: {"person": "newcomer", "role": "member"},
+    "POST portal:member": lambda _world, _team: {"role": "member"},
 }
