@@ -14,8 +14,8 @@ from uuid import UUID
 
 from psycopg.types.range import TimestamptzRange
 
-from gpuaas.accounts import services as accounts
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
+from gpuaas.accounts.services import memberships
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory.models import (
     Closure,
@@ -68,11 +68,14 @@ def user(
 ) -> User:
     """Return a person with ``role`` in each of ``teams``."""
     username = username or f"user-{next(_serial)}"
-    person = accounts.ensure_user(
+    is_admin = organisation_role == OrganisationRole.PLATFORM_ADMIN
+    person = User.objects.filter(username=username).first() or User.objects.create_user(
         username=username,
         password=PASSWORD,
         email=f"{username}@example.com",
         organisation_role=organisation_role,
+        is_staff=is_admin,
+        is_superuser=is_admin,
     )
     if not is_active:
         User.objects.filter(pk=person.pk).update(is_active=False)
@@ -84,7 +87,7 @@ def user(
 
 def team(*, slug: str | None = None) -> Team:
     slug = slug or f"team-{next(_serial)}"
-    return accounts.ensure_team(name=slug.capitalize(), slug=slug)
+    return Team.objects.get_or_create(slug=slug, defaults={"name": slug.capitalize()})[0]
 
 
 def membership(
@@ -94,7 +97,7 @@ def membership(
     role: MembershipRole = MembershipRole.MEMBER,
     expires_at: datetime | None = None,
 ) -> Membership:
-    return accounts.add_member(
+    return memberships.put(
         team=of,
         user=whose,
         role=role,

@@ -1,8 +1,10 @@
 """People, teams (the tenants) and who belongs where."""
 
 from datetime import datetime
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
 from django.db.models import F, Q
 
@@ -15,12 +17,36 @@ class OrganisationRole(models.TextChoices):
     PLATFORM_ADMIN = "platform_admin", "Platform administrator"
 
 
+class UserManager(DjangoUserManager["User"]):
+    def create_superuser(
+        self,
+        username: str,
+        email: str | None = None,
+        password: str | None = None,
+        **more: Any,
+    ) -> "User":
+        """Make a platform administrator: whom ``manage.py createsuperuser`` is asked for."""
+        more["organisation_role"] = OrganisationRole.PLATFORM_ADMIN
+        return super().create_superuser(username, email, password, **more)
+
+
 class User(AbstractUser):
     """A person.  Custom from the first migration, so that fields can be added for ever."""
 
     organisation_role = models.CharField(
         max_length=20, choices=OrganisationRole.choices, default=OrganisationRole.NONE, blank=True
     )
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta(AbstractUser.Meta):
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(is_superuser=True, organisation_role=OrganisationRole.PLATFORM_ADMIN)
+                | (Q(is_superuser=False) & ~Q(organisation_role=OrganisationRole.PLATFORM_ADMIN)),
+                name="superusers_are_the_platform_administrators",
+            ),
+        )
 
     @property
     def is_platform_admin(self) -> bool:

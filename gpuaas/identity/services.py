@@ -9,7 +9,6 @@ from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.db.models import QuerySet
 
-from gpuaas.accounts import services as accounts
 from gpuaas.accounts.models import (
     Membership,
     MembershipRole,
@@ -18,7 +17,7 @@ from gpuaas.accounts.models import (
     Team,
     User,
 )
-from gpuaas.accounts.services import standing
+from gpuaas.accounts.services import memberships, standing
 from gpuaas.audit import services as audit
 from gpuaas.core import errors, sealing
 from gpuaas.identity import directory, selectors
@@ -252,7 +251,7 @@ def _apply(person: DirectoryPerson, wanted: directory.Wanted, *, now: datetime) 
 def _grant(person: DirectoryPerson, roles: Mapping[int, str], *, now: datetime) -> None:
     for team in Team.objects.filter(pk__in=roles).order_by("pk"):
         role = MembershipRole(roles[team.pk])
-        accounts.add_member(
+        memberships.put(
             team=team,
             user=person.user,
             role=role,

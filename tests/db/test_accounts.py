@@ -125,7 +125,12 @@ def test_a_membership_cannot_expire_before_it_is_granted() -> None:
 def test_an_existing_person_is_left_as_they_are() -> None:
     before = make.user(username="ada")
 
-    after = services.ensure_user(username="ada", password="another one", email="x@example.com")  # noqa: S106
+    after = services.ensure_user(
+        username="ada",
+        password="another one",  # noqa: S106
+        email="x@example.com",
+        now=make.NOON,
+    )
 
     assert after == before
     assert after.check_password(make.PASSWORD)
@@ -133,9 +138,9 @@ def test_an_existing_person_is_left_as_they_are() -> None:
 
 
 def test_an_existing_team_is_left_as_it_is() -> None:
-    before = services.ensure_team(name="Vision", slug="vision", cost_centre="CC-1")
+    before = services.ensure_team(name="Vision", slug="vision", cost_centre="CC-1", now=make.NOON)
 
-    after = services.ensure_team(name="Other", slug="vision")
+    after = services.ensure_team(name="Other", slug="vision", now=make.NOON)
 
     assert (after.pk, after.name, after.cost_centre) == (before.pk, "Vision", "CC-1")
     assert str(after) == "Vision"

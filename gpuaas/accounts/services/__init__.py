@@ -13,7 +13,7 @@ from gpuaas.accounts.services.members import (
     remove_member,
 )
 from gpuaas.accounts.services.memberships import add_member
-from gpuaas.accounts.services.people import ensure_user
+from gpuaas.accounts.services.people import ensure_user, keep_person, note_password
 from gpuaas.accounts.services.teams import (
     NotYours,
     TeamTaken,
@@ -53,6 +53,8 @@ __all__ = (
     "ensure_team",
     "ensure_user",
     "invite",
+    "keep_person",
+    "note_password",
     "note_use",
     "remove_member",
     "revoke_token",

@@ -75,7 +75,9 @@ def invite(
             raise AlreadyMember(f"{user} is in {team} as {before.role}: change the role instead")
         if before is not None:
             _check_manual(before)
-        return _write(team, user, role, expires_at, before=None, actor=actor, now=now)
+        return memberships.add_member(
+            team=team, user=user, role=role, granted_by=actor, now=now, expires_at=expires_at
+        )
 
 
 def change_member(
@@ -106,7 +108,9 @@ def change_member(
             raise NotRaisable("you cannot raise or prolong your own role: ask another manager")
         if role != MembershipRole.MANAGER or expires_at is not None:
             _check_successor(found, now=now)
-        return _write(team, found.user, role, expires_at, before=found, actor=actor, now=now)
+        return memberships.add_member(
+            team=team, user=found.user, role=role, granted_by=actor, now=now, expires_at=expires_at
+        )
 
 
 def remove_member(*, membership: Membership, actor: User, now: datetime) -> None:
@@ -125,10 +129,10 @@ def remove_member(*, membership: Membership, actor: User, now: datetime) -> None
         _check_successor(found, now=now)
         found.delete()
         permissions.revoke_team_management(user=user, team=team)
-        memberships.close_admin_site_to(user)
+        memberships.close_admin_site_to(user, now=now)
         audit.record(
             "member.removed",
-            subject=_subject(team, user),
+            subject=memberships.subject_of(team, user),
             actor=actor,
             at=now,
             team=team,
@@ -149,45 +153,16 @@ def drop_expired_grants(*, now: datetime) -> int:
             if still.current(now).exists():
                 continue
             permissions.revoke_team_management(user=user, team=team)
-            if (
-                not Membership.objects.filter(user=user, role=MembershipRole.MANAGER)
-                .current(now)
-                .exists()
-            ):
-                User.objects.filter(pk=user.pk, is_superuser=False).update(is_staff=False)
+            memberships.close_admin_site_to(user, now=now)
             audit.record(
-                "member.grant_dropped", subject=_subject(team, user), actor=None, at=now, team=team
+                "member.grant_dropped",
+                subject=memberships.subject_of(team, user),
+                actor=None,
+                at=now,
+                team=team,
             )
             dropped += 1
     return dropped
-
-
-def _write(
-    team: Team,
-    user: User,
-    role: MembershipRole,
-    expires_at: datetime | None,
-    *,
-    before: Membership | None,
-    actor: User,
-    now: datetime,
-) -> Membership:
-    made = memberships.add_member(
-        team=team, user=user, role=role, granted_by=actor, now=now, expires_at=expires_at
-    )
-    audit.record(
-        "member.changed" if before else "member.added",
-        subject=_subject(team, user),
-        actor=actor,
-        at=now,
-        team=team,
-        role=[before and before.role, role.value],
-        expires_at=[
-            before and before.expires_at and before.expires_at.isoformat(),
-            expires_at and expires_at.isoformat(),
-        ],
-    )
-    return made
 
 
 def _lock(team: Team, *, actor: User, now: datetime) -> None:
@@ -220,7 +195,3 @@ def _check_successor(membership: Membership, *, now: datetime) -> None:
         raise LastManager(
             "the team would have no manager: make somebody else one first, without an end"
         )
-
-
-def _subject(team: Team, user: User) -> str:
-    return f"member:{team.slug}:{user.pk}"

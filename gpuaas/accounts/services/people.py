@@ -1,6 +1,22 @@
 """Everything that changes people."""
 
-from gpuaas.accounts.models import OrganisationRole, User
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+
+from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, User
+from gpuaas.audit import services as audit
+
+# What the trail tells from what to what.  Of a password it says only that it was set.
+TOLD: Final = (
+    "username",
+    "email",
+    "first_name",
+    "last_name",
+    "is_active",
+    "organisation_role",
+)
 
 
 def ensure_user(
@@ -8,6 +24,7 @@ def ensure_user(
     username: str,
     password: str,
     email: str,
+    now: datetime,
     first_name: str = "",
     last_name: str = "",
     organisation_role: OrganisationRole = OrganisationRole.NONE,
@@ -19,14 +36,59 @@ def ensure_user(
     existing = User.objects.filter(username=username).first()
     if existing is not None:
         return existing
-    is_admin = organisation_role == OrganisationRole.PLATFORM_ADMIN
-    return User.objects.create_user(
+    person = User(
         username=username,
-        password=password,
-        email=email,
+        email=User.objects.normalize_email(email),
         first_name=first_name,
         last_name=last_name,
         organisation_role=organisation_role,
-        is_staff=is_admin,
-        is_superuser=is_admin,
     )
+    person.set_password(password)
+    keep_person(person=person, actor=None, now=now)
+    return person
+
+
+def keep_person(*, person: User, actor: User | None, now: datetime) -> None:
+    """Write a new person, or what was changed of one; what is as it was is not written down.
+
+    Django's flags follow from the organisation's role and from the teams that they manage.
+    """
+    with transaction.atomic():
+        before = User.objects.select_for_update().filter(pk=person.pk).values(*TOLD).first()
+        person.is_superuser = person.is_platform_admin
+        person.is_staff = person.is_superuser or _manages_any(person, now=now)
+        person.save()
+        after = {field: getattr(person, field) for field in TOLD}
+        changed = {
+            field: [before and before[field], value]
+            for field, value in after.items()
+            if (before[field] != value if before else value)
+        }
+        if changed:
+            audit.record(
+                "person.changed" if before else "person.created",
+                subject=f"person:{person.pk}",
+                actor=actor,
+                at=now,
+                username=person.username,
+                from_to=changed,
+            )
+
+
+def note_password(*, person: User, actor: User, now: datetime) -> None:
+    """Write down that ``actor`` gave ``person`` another password."""
+    with transaction.atomic():
+        audit.record(
+            "person.password_set",
+            subject=f"person:{person.pk}",
+            actor=actor,
+            at=now,
+            username=person.username,
+        )
+
+
+def _manages_any(person: User, *, now: datetime) -> bool:
+    if person.pk is None:
+        return False
+    managed = Membership.objects.filter(user=person, role=MembershipRole.MANAGER)
+    return managed.current(now).exists()

@@ -7,7 +7,8 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
 from gpuaas.accounts import permissions
-from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, User
+from gpuaas.accounts.models import Membership, OrganisationRole, User
+from gpuaas.accounts.services import memberships
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -24,7 +25,7 @@ def end_membership(*, membership: Membership, now: datetime) -> bool:
         if not ended:
             return False
         permissions.revoke_team_management(user=user, team=team)
-        _close_admin_site_to(user, now=now)
+        memberships.close_admin_site_to(user, now=now)
     return True
 
 
@@ -40,7 +41,7 @@ def set_organisation_role(*, user: User, role: OrganisationRole, now: datetime) 
         if changed and is_admin:
             User.objects.filter(pk=user.pk).update(is_staff=True)
         elif changed:
-            _close_admin_site_to(user, now=now)
+            memberships.close_admin_site_to(user, now=now)
     return bool(changed)
 
 
@@ -49,9 +50,3 @@ def set_active(*, user: User, is_active: bool) -> bool:
     return bool(
         User.objects.filter(pk=user.pk, is_active=not is_active).update(is_active=is_active)
     )
-
-
-def _close_admin_site_to(user: User, *, now: datetime) -> None:
-    manages = Membership.objects.filter(user=user, role=MembershipRole.MANAGER).current(now)
-    if not manages.exists():
-        User.objects.filter(pk=user.pk, is_staff=True, is_superuser=False).update(is_staff=False)

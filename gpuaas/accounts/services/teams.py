@@ -23,11 +23,14 @@ class TeamTaken(errors.DomainError):
     code = "team_taken"
 
 
-def ensure_team(*, name: str, slug: str, cost_centre: str = "") -> Team:
+def ensure_team(*, name: str, slug: str, now: datetime, cost_centre: str = "") -> Team:
     """Return the team with that slug; make it first if there is none."""
-    team, _ = Team.objects.get_or_create(
-        slug=slug, defaults={"name": name, "cost_centre": cost_centre}
-    )
+    with transaction.atomic():
+        team, is_new = Team.objects.get_or_create(
+            slug=slug, defaults={"name": name, "cost_centre": cost_centre}
+        )
+        if is_new:
+            _record_new(team, actor=None, now=now)
     return team
 
 
@@ -52,15 +55,7 @@ def create_team(
             team = Team.objects.create(
                 name=name, slug=slug, cost_centre=cost_centre, description=description
             )
-            audit.record(
-                "team.created",
-                subject=team.subject,
-                actor=actor,
-                at=now,
-                team=team,
-                name=name,
-                cost_centre=cost_centre,
-            )
+            _record_new(team, actor=actor, now=now)
     except IntegrityError as error:
         raise TeamTaken(f"there is a team {name!r} or {slug!r} already: take another") from error
     return team
@@ -100,6 +95,18 @@ def change_team(*, team: Team, changes: dict[str, object], actor: User, now: dat
     except IntegrityError as error:
         raise TeamTaken("there is another team of that name: take another") from error
     team.refresh_from_db()
+
+
+def _record_new(team: Team, *, actor: User | None, now: datetime) -> None:
+    audit.record(
+        "team.created",
+        subject=team.subject,
+        actor=actor,
+        at=now,
+        team=team,
+        name=team.name,
+        cost_centre=team.cost_centre,
+    )
 
 
 def _check(actor: User) -> None:

@@ -47,6 +47,7 @@ class Command(BaseCommand):
         now = timezone.now()
         users = {
             login.username: accounts.ensure_user(
+                now=now,
                 username=login.username,
                 password=login.password,
                 email=f"{login.username}@example.com",
@@ -56,8 +57,10 @@ class Command(BaseCommand):
             )
             for login in demo.LOGINS
         }
-        vision = accounts.ensure_team(name="Vision", slug="vision", cost_centre="CC-4711")
-        language = accounts.ensure_team(name="Language", slug="language", cost_centre="CC-4712")
+        vision = accounts.ensure_team(name="Vision", slug="vision", cost_centre="CC-4711", now=now)
+        language = accounts.ensure_team(
+            name="Language", slug="language", cost_centre="CC-4712", now=now
+        )
         for username, role in (("ada", MembershipRole.MEMBER), ("mona", MembershipRole.MANAGER)):
             accounts.add_member(
                 team=vision, user=users[username], role=role, granted_by=users["root"], now=now
