@@ -43,12 +43,12 @@ def reservations_visible_to(user: User, *, now: datetime) -> QuerySet[Reservatio
 def reservations_changeable_by(user: User, *, now: datetime) -> QuerySet[Reservation]:
     """Return the visible reservations that ``user`` may cancel or give back.
 
-    A member or manager may change the team's; a viewer and finance only look.
+    A member or manager may change the team's, archived or not; a viewer and finance only look.
     """
     visible = reservations_visible_to(user, now=now)
     if user.is_active and user.is_platform_admin:
         return visible
-    return visible.filter(team__in=accounts.teams_bookable_by(user, now=now))
+    return visible.filter(team__in=accounts.teams_changeable_by(user, now=now))
 
 
 def with_flags(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:

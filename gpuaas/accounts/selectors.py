@@ -32,12 +32,15 @@ def with_people(teams: QuerySet[Team], *, reader: User, now: datetime) -> QueryS
 
 def teams_bookable_by(user: User, *, now: datetime) -> QuerySet[Team]:
     """Return the teams ``user`` may book for: a viewer sees, but does not book."""
+    return teams_changeable_by(user, now=now).filter(is_active=True)
+
+
+def teams_changeable_by(user: User, *, now: datetime) -> QuerySet[Team]:
+    """Return the teams whose bookings ``user`` may end: archived ones have some for a while."""
     if not user.is_active:
         return Team.objects.none()
-    return Team.objects.filter(
-        pk__in=_memberships(user, now=now).filter(role__in=CAN_BOOK).values("team"),
-        is_active=True,
-    )
+    booking = _memberships(user, now=now).filter(role__in=CAN_BOOK)
+    return Team.objects.filter(pk__in=booking.values("team"))
 
 
 def may_administer(user: User, *, now: datetime) -> bool:
@@ -58,6 +61,19 @@ def teams_managed_by(user: User, *, now: datetime) -> QuerySet[Team]:
         return Team.objects.none()
     managed = _memberships(user, now=now).filter(role=MembershipRole.MANAGER)
     return Team.objects.filter(pk__in=managed.values("team"))
+
+
+def teams_administered_by(user: User, *, now: datetime) -> QuerySet[Team]:
+    """Return the teams whose people ``user`` looks after: managed, or all of them."""
+    if user.is_active and user.is_platform_admin:
+        return Team.objects.all()
+    return teams_managed_by(user, now=now)
+
+
+def memberships_managed_by(user: User, *, now: datetime) -> QuerySet[Membership]:
+    """Return who is or was in the teams whose people ``user`` looks after."""
+    found = Membership.objects.filter(team__in=teams_administered_by(user, now=now))
+    return found.select_related("user", "team", "granted_by").order_by("team__name", "pk")
 
 
 def memberships_of(user: User, *, now: datetime) -> QuerySet[Membership]:

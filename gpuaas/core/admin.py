@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from gpuaas.core.errors import DomainError
 
 Row = TypeVar("Row", bound=Model)
 
@@ -19,6 +21,36 @@ else:
 
         def __class_getitem__(cls, _row):
             return cls
+
+
+class ServicesAdmin(TypedAdmin[Row]):
+    """Rows that services write: what these refuse is told, and nothing is changed."""
+
+    show_full_result_count = False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DomainError as refused:
+            return self._refused(request, refused)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except DomainError as refused:
+            return self._refused(request, refused)
+
+    def _refused(self, request: HttpRequest, refused: DomainError) -> HttpResponse:
+        self.message_user(request, f"Nothing was changed: {refused}.", messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
 
 
 class ReadOnlyAdmin(TypedAdmin[Row]):

@@ -17,7 +17,12 @@ from reservations.capacity import Window
 from reservations.models import DeviceHold, Reservation
 from reservations.services import admission, holds, rules, telling
 from reservations.services.booking import Terms, exclusion_as_busy
-from reservations.services.refusals import CannotExtend, StaleReservation, WishRefused
+from reservations.services.refusals import (
+    CannotExtend,
+    NotYourTeam,
+    StaleReservation,
+    WishRefused,
+)
 from reservations.services.wishes import wish_of
 
 OF_THE_WHOLE: Final = frozenset({"window_too_long", "approval_needed"})
@@ -56,6 +61,7 @@ def extend(
     that have not are moved out of its way.  The end it has already is no change and no error.
 
     Raises:
+        NotYourTeam: the team is archived: it ends what it has, and gets no more.
         CannotExtend: there is no room until then; it says until when there is.
         WishRefused: rules speak against the new end.
         StaleReservation: somebody changed it, or its session is being stopped already.
@@ -64,6 +70,10 @@ def extend(
     locks.refuse_enclosing_transaction()
     if ends_at == reservation.ends_at:
         return reservation
+    if not reservation.team.is_active:
+        raise NotYourTeam(
+            f"{reservation.team} is archived: a platform administrator brings it back"
+        )
     at_most = _at_most(reservation)
     until = ends_at or _longest(_calendar(reservation, now), at_most).until
     for _ in range(admission.EVALUATIONS):

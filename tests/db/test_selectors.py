@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from gpuaas.accounts.models import MembershipRole, OrganisationRole, User
+from gpuaas.accounts.models import MembershipRole, OrganisationRole, Team, User
 from gpuaas.inventory.models import Cluster, Node, Pool
-from reservations import lifecycle, selectors
+from reservations import lifecycle, selectors, services
 from reservations.capacity import Demand
 from reservations.lifecycle import State
 from reservations.models import Reservation
@@ -187,6 +187,21 @@ def test_who_sees_and_who_changes_a_teams_bookings(who: str, sees: bool, changes
     assert list(sessions.sessions_visible_to(user, now=now)) == ([session] if sees else [])
     expected = [reservation] if changes else []
     assert list(selectors.reservations_changeable_by(user, now=now)) == expected
+
+
+def test_an_archived_team_ends_its_bookings_and_gets_no_more() -> None:
+    team = make.team()
+    member = make.user(teams=[team])
+    booked = make.admitted(by=team, wish=make.wish(at=make.window(1, 5)))
+    Team.objects.filter(pk=team.pk).update(is_active=False)
+
+    (found,) = selectors.reservations_changeable_by(member, now=make.NOON)
+    with pytest.raises(services.NotYourTeam, match="is archived"):
+        services.extend(reservation=found, ends_at=make.at(6), actor=member, now=make.NOON)
+    services.cancel(reservation=found, actor=member, now=make.NOON)
+
+    booked.refresh_from_db()
+    assert booked.state == State.CANCELED
 
 
 def test_own_bookings_are_seen_as_long_as_the_team_is() -> None:

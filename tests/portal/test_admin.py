@@ -15,13 +15,13 @@ from tests import make
 Book = Callable[..., Reservation]
 FOR_MANAGERS = [
     "accounts_team",
+    "accounts_membership",
     "audit_auditevent",
     "reservations_reservation",
     "gpu_sessions_workspacesession",
 ]
 FOR_PLATFORM = [
     "accounts_user",
-    "accounts_membership",
     "audit_auditlink",
     "inventory_closure",
     "inventory_cluster",
@@ -127,7 +127,7 @@ def test_a_membership_made_here_carries_the_managers_grant(
         reverse("admin:accounts_membership_add"),
         {
             "team": team.pk,
-            "user": person.pk,
+            "person": person.username,
             "role": "manager",
             "expires_at_0": "",
             "expires_at_1": "",

@@ -1,9 +1,11 @@
+from typing import Any
+
 import gpuaas.accounts.models
 from django.db import migrations, models
 from django.db.models import Q
 
 
-def name_superusers(apps, schema_editor):
+def name_superusers(apps: Any, schema_editor: Any) -> None:
     """Superusers without the role were made by ``createsuperuser``; who lost it is none."""
     people = apps.get_model("accounts", "User").objects
     people.filter(is_superuser=True, organisation_role="").update(

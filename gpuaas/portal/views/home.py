@@ -75,7 +75,7 @@ def _cards(user: User, now: datetime) -> list[BookingCard]:
         .select_related("workspace", "pool__cluster")
         .order_by("starts_at", "pk")[:NEXT_AT_MOST]
     )
-    changeable = set(accounts.teams_bookable_by(user, now=now).values_list("pk", flat=True))
+    changeable = set(accounts.teams_changeable_by(user, now=now).values_list("pk", flat=True))
     return [
         bookings.booking_card(
             each,
