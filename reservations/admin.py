@@ -1,16 +1,86 @@
 """Reservations in the admin site: to be seen, and canceled through the service."""
 
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, Final
+
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.core.admin import ReadOnlyAdmin
 from gpuaas.core.errors import DomainError
+from gpuaas.inventory import selectors as inventory
 from reservations import selectors, services
 from reservations.models import PoolRules, Reservation, TeamRules, UnitPrice
+from reservations.selectors import number_in
+
+
+class StartsWithin(admin.SimpleListFilter):
+    """How far back the list goes; a list without an end is asked for, not met."""
+
+    title = "start"
+    parameter_name = "since"
+    DAYS: Final = {"": 30, "quarter": 90, "year": 365}
+    # In how much of it one can look for a word: that reads all of it.
+    READABLE: Final = frozenset({"", "quarter"})
+    ANY: Final = "any"
+
+    def lookups(
+        self,
+        request: HttpRequest,  # noqa: ARG002 -- Django's signature
+        model_admin: "admin.ModelAdmin[Any]",  # noqa: ARG002
+    ) -> list[tuple[str, str]]:
+        return [
+            ("", "The last 30 days, and to come"),
+            ("quarter", "90 days"),
+            ("year", "A year"),
+            (self.ANY, "Any time"),
+        ]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for value, title in self.lookup_choices:
+            yield {
+                "selected": (self.value() or "") == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": title,
+            }
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Reservation]
+    ) -> QuerySet[Reservation]:
+        days = self.DAYS.get(self.value() or "")
+        # Who knows its number finds it, however old it is.
+        if days is None or number_in(request.GET.get("q", "")):
+            return queryset
+        return queryset.filter(starts_at__gte=timezone.now() - timedelta(days=days))
+
+
+class OfType(admin.SimpleListFilter):
+    """The types there are devices of: a list of those booked would read every booking."""
+
+    title = "type"
+    parameter_name = "type"
+
+    def lookups(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        model_admin: "admin.ModelAdmin[Any]",  # noqa: ARG002
+    ) -> list[tuple[str, str]]:
+        return [(name, name) for name in inventory.resource_names()]
+
+    def queryset(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[Reservation],
+    ) -> QuerySet[Reservation]:
+        return queryset.filter(resource_name=self.value()) if self.value() else queryset
 
 
 @admin.register(Reservation)
@@ -26,14 +96,29 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
         "starts_at",
         "ends_at",
         "state",
+        "in_the_portal",
     )
-    list_filter = ("state", "pool", "resource_name")
-    search_fields = ("public_id", "purpose", "requested_by__username")
-    date_hierarchy = "starts_at"
+    list_filter = (StartsWithin, "state", "pool", OfType)
+    search_fields = ("public_id",)  # see get_search_results
+    search_help_text = "A number, the beginning of a user name or, within 90 days, of a purpose"
+    sortable_by = ("starts_at",)
     actions = ("cancel_chosen",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
         return selectors.reservations_visible_to(_user(request), now=timezone.now())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str
+    ) -> tuple[QuerySet[Reservation], bool]:
+        """Search where an index, or the bounded time, keeps it short."""
+        since = request.GET.get(StartsWithin.parameter_name, "")
+        in_purpose = since in StartsWithin.READABLE
+        return selectors.matching(queryset, search_term, in_purpose=in_purpose), False
+
+    @admin.display(description="in the portal")
+    def in_the_portal(self, reservation: Reservation) -> str:
+        address = reverse("portal:reservation", args=[reservation.public_id])
+        return format_html('<a href="{}">Window and history</a>', address)
 
     @admin.action(description="Cancel the chosen reservations")
     def cancel_chosen(self, request: HttpRequest, chosen: QuerySet[Reservation]) -> None:

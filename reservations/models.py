@@ -16,6 +16,7 @@ from gpuaas.inventory.models import Device, Node, Pool
 from reservations import capacity, lifecycle, policy, trouble
 
 LIVE = tuple(sorted(state.value for state in lifecycle.HOLDS_CAPACITY))
+NOT_OVER = tuple(sorted(each.value for each in lifecycle.State if each not in lifecycle.TERMINAL))
 
 
 def default_currency() -> str:
@@ -165,6 +166,12 @@ class Reservation(models.Model):
                 name="reservation_live_when",
             ),
             models.Index(fields=("team", "-starts_at"), name="reservation_by_team"),
+            models.Index(fields=("-starts_at", "-id"), name="reservation_by_start"),
+            models.Index(
+                fields=("state", "-starts_at", "-id"),
+                condition=Q(state__in=NOT_OVER),
+                name="reservation_open_by_start",
+            ),
             models.Index(
                 fields=("pool", "created_at"),
                 condition=Q(state=lifecycle.State.WAITLISTED.value),

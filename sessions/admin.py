@@ -16,7 +16,9 @@ class WorkspaceSessionAdmin(ReadOnlyAdmin[WorkspaceSession]):
     for_managers = True
     list_display = ("namespace", "state", "opened_at", "ready_at", "ended_at", "failures")
     list_filter = ("state",)
-    search_fields = ("namespace",)
+    search_fields = ("namespace__startswith",)
+    search_help_text = "The beginning of a namespace"
+    sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkspaceSession]:
         assert isinstance(request.user, User)  # noqa: S101 -- the admin site lets nobody else in

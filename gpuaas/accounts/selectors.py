@@ -11,11 +11,16 @@ from gpuaas.accounts.models import CAN_BOOK, ApiToken, Membership, MembershipRol
 from gpuaas.audit.models import AuditEvent
 
 
+def sees_every_team(user: User) -> bool:
+    """Return whether no team's bookings are hidden from ``user``."""
+    return user.is_active and (user.is_platform_admin or user.is_finance)
+
+
 def teams_visible_to(user: User, *, now: datetime) -> QuerySet[Team]:
     """Return the teams whose bookings ``user`` may see."""
     if not user.is_active:
         return Team.objects.none()
-    if user.is_platform_admin or user.is_finance:
+    if sees_every_team(user):
         return Team.objects.all()
     return Team.objects.filter(pk__in=_memberships(user, now=now).values("team"))
 

@@ -7,6 +7,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from gpuaas.core.errors import DomainError
+from gpuaas.core.paging import ShortPaginator
 
 Row = TypeVar("Row", bound=Model)
 
@@ -61,6 +62,9 @@ class ReadOnlyAdmin(TypedAdmin[Row]):
 
     for_managers = False
     show_full_result_count = False
+    paginator = ShortPaginator
+    list_per_page = 50
+    list_max_show_all = 0  # no link to all of it
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

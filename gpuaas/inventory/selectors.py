@@ -104,6 +104,12 @@ def coming_closures(*, now: datetime) -> QuerySet[Closure]:
     return closures().filter(canceled_at=None, ends_at__gt=now)
 
 
+def resource_names() -> list[str]:
+    """Return every type that there are, or were, devices of."""
+    names = Device.objects.order_by("resource_name").values_list("resource_name", flat=True)
+    return list(names.distinct())
+
+
 def pools() -> QuerySet[Pool]:
     """Return every pool; who may book which is decided by policy, not by hiding."""
     return Pool.objects.select_related("cluster")

@@ -1,22 +1,47 @@
 """What people are told, in the admin site: for platform administrators, to look at."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from gpuaas.core.admin import ReadOnlyAdmin
-from gpuaas.notifications import services
+from gpuaas.notifications import events, services
 from gpuaas.notifications.models import Delivery, OutboxMessage
+
+
+class OfEvent(admin.SimpleListFilter):
+    """The events there are: a list of those told would read every message."""
+
+    title = "event"
+    parameter_name = "event"
+
+    def lookups(
+        self,
+        request: HttpRequest,  # noqa: ARG002 -- Django's signature
+        model_admin: "admin.ModelAdmin[Any]",  # noqa: ARG002
+    ) -> list[tuple[str, str]]:
+        return [(event.name, event.title) for event in events.EVENTS.values()]
+
+    def queryset(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[OutboxMessage],
+    ) -> QuerySet[OutboxMessage]:
+        return queryset.filter(event=self.value()) if self.value() else queryset
 
 
 @admin.register(OutboxMessage)
 class OutboxMessageAdmin(ReadOnlyAdmin[OutboxMessage]):
     list_display = ("created_at", "event", "subject", "team", "fanned_out_at", "problem")
     list_display_links = ("event",)
-    list_filter = ("event",)
+    list_filter = (OfEvent,)
     list_select_related = ("team",)
-    search_fields = ("key", "subject")
+    search_fields = ("key__startswith",)
+    search_help_text = "The beginning of a key"
+    sortable_by = ()
 
 
 @admin.register(Delivery)
@@ -35,7 +60,10 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     )
     list_filter = ("state", "channel")
     list_select_related = ("message", "person", "team")
-    search_fields = ("message__key", "person__username")
+    # Whole words: an index finds them.
+    search_fields = ("message__key__exact", "person__username__exact")
+    search_help_text = "A whole user name, or the whole key of a message"
+    sortable_by = ()
     actions = ("try_again",)
 
     @admin.action(description="Try those again that were given up")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -17,6 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from gpuaas.accounts.models import User
 from gpuaas.audit import selectors as audit
 from gpuaas.core.errors import DomainError
+from gpuaas.core.paging import leaf_of
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import bookings
 from gpuaas.portal.cards.ending import CANCEL, GIVE_BACK, Ending
@@ -49,9 +49,9 @@ def reservations(request: PortalRequest, user: User) -> HttpResponse:
     if state in State.__members__:
         found = found.filter(state=state)
     rows = selectors.with_flags(found.select_related("workspace"))
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    page = leaf_of(rows, request.GET.get("page"), per_page=PER_PAGE)
     context = {
-        "cards": [bookings.booking_card(each, may_change=False, now=now) for each in page],
+        "cards": [bookings.booking_card(each, may_change=False, now=now) for each in page.rows],
         "page": page,
         "whose": whose,
         "state": state,
