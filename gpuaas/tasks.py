@@ -22,6 +22,7 @@ def deliver_notices() -> None:
     """Look what is due to be told, decide who is, send it; and forget what is old."""
     now = timezone.now()
     reservations.remind(now=now)
+    reservations.announce_budgets(now=now)
     notifications.announce_memberships(now=now)
     while notifications.fan_out(now=now):
         pass

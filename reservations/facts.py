@@ -151,6 +151,25 @@ def used_by(team: Team, *, now: datetime) -> Used:
     )
 
 
+def ledgers_not_told(*, at_most: int) -> list[TeamLedger]:
+    """Return ledgers that moved since their managers were told, of teams that have a budget."""
+    moved = TeamLedger.objects.filter(told_version__lt=F("version"))
+    return list(
+        moved.exclude(team__rules__budget_minor=None)
+        .select_related("team__rules")
+        .order_by("pk")[:at_most]
+    )
+
+
+def spent_by_month(team: Team, *, now: datetime) -> dict[Window, int]:
+    """Return what ``team`` spends in the month of ``now`` and in those after it, minor units."""
+    month = next(policy.months_of(Window(now, now + timedelta(microseconds=1))))
+    usage = usage_of(team=team, pool=Pool(), since=month.starts_at, with_shares=False)
+    end = max((booked.window.ends_at for booked in usage), default=month.ends_at)
+    months = policy.months_of(Window(month.starts_at, max(end, month.ends_at)))
+    return {each: policy.spent_in(each, usage) for each in months}
+
+
 def share_of(*, pool: Pool, resource_name: str) -> Fraction:
     """Return which part of a physical GPU one unit is: the largest, where devices differ."""
     devices = inventory.bookable_devices(pool).filter(resource_name=resource_name)

@@ -388,6 +388,12 @@ class TeamLedger(models.Model):
 
     team = models.OneToOneField(Team, on_delete=models.CASCADE, related_name="ledger")
     version = models.BigIntegerField(default=0)
+    told_version = models.BigIntegerField(
+        default=-1, help_text="The version at which managers were told of their budget last"
+    )
+    told = models.JSONField(
+        default=dict, help_text="By month, the highest part of the budget in percent that was told"
+    )
 
     def __str__(self) -> str:
         return f"{self.team}: {self.version}"

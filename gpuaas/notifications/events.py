@@ -88,6 +88,11 @@ EVENTS: Final[Mapping[str, Event]] = {
             "Its hardware goes away, nothing else is free",
             _TEAM_AND_MANAGERS,
         ),
+        Event(
+            "budget.threshold",
+            "50, 80 or 100 % of a month's budget is spoken for",
+            frozenset({Audience.MANAGERS, Audience.TEAM_WEBHOOK}),
+        ),
         Event("membership.granted", "I get a role in a team", frozenset({Audience.PERSON})),
         Event("membership.ending", "My role in a team ends soon", frozenset({Audience.PERSON})),
         Event("device.failed", "A device fails", frozenset({Audience.PLATFORM_ADMINS})),

@@ -25,6 +25,7 @@ from gpuaas.notifications.wording import Text
 
 TIMEOUT_SECONDS: Final = 10
 LARGEST_BODY_BYTES: Final = 16 * 1024
+LONGEST_OF_A_BLOCK: Final = 3_000  # characters; Slack refuses a message with a longer one
 _PORTS: Final = {"https": 443, "http": 80}
 _TRY_AGAIN: Final = frozenset({408, 425, 429})
 _IPv4 = ipaddress.IPv4Address
@@ -69,11 +70,18 @@ def checked(url: str) -> SplitResult:
 
 
 def body_of(text: Text, *, event: str, key: str, at: datetime, base_url: str) -> bytes:
-    """Return the JSON to send.  ``text`` is what Slack and its like show: its marks are escaped."""
+    """Return the JSON to send.
+
+    Slack shows ``blocks``, its like ``text``, in which marks are escaped.
+    """
     link = base_url.rstrip("/") + text.path
-    spoken = f"*{_plain(text.title)}*\n{_plain(text.body)}\n<{link}|Open>"
+    spoken = f"*{_plain(text.title)}*\n{_plain(text.body)}"
     content = {
-        "text": spoken,
+        "text": f"{spoken}\n<{link}|Open>",
+        "blocks": [
+            {"type": "section", "text": {"type": "mrkdwn", "text": spoken[:LONGEST_OF_A_BLOCK]}},
+            {"type": "context", "elements": [{"type": "mrkdwn", "text": f"<{link}|Open>"}]},
+        ],
         "event": event,
         "id": key,
         "title": text.title,

@@ -8,6 +8,7 @@ from typing import Any, Final
 from gpuaas.core import words
 
 LONGEST_TITLE: Final = 120
+_ALL: Final = 100  # percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ def text_of(*, event: str, subject: str, team: str, data: Mapping[str, Any]) -> 
 def path_of(subject: str) -> str:
     """Return the portal's page about ``subject``."""
     kind, _, name = subject.partition(":")
-    return f"/reservations/{name}/" if kind == "reservation" else "/"
+    folder = {"reservation": "reservations", "team": "teams"}.get(kind)
+    return f"/{folder}/{name}/" if folder else "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,18 @@ def _device_failed(facts: _Facts) -> tuple[str, str]:
     )
 
 
+def _budget(facts: _Facts) -> tuple[str, str]:
+    month = facts.plain("month", "this month")
+    percent = facts.data.get("percent")
+    part = f"{percent} %" if percent else "A part"
+    amounts = f"{facts.plain('spent')} of {facts.plain('budget')}" if percent else "That much"
+    end = " What costs more is refused until the month is over." if percent == _ALL else ""
+    return (
+        f"{part} of the budget of {facts.team} for {month} is spoken for",
+        f"{amounts} is booked or used.{end}",
+    )
+
+
 _SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
     "reservation.approved": _approved,
     "reservation.pending": _pending,
@@ -193,6 +207,7 @@ _SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
     "reservation.failed": _failed,
     "reservation.moved": _moved,
     "reservation.flagged": _flagged,
+    "budget.threshold": _budget,
     "membership.granted": _granted,
     "membership.ending": _membership_ending,
     "device.failed": _device_failed,

@@ -30,6 +30,7 @@ from reservations.policy.product import (
     problems_with_size,
 )
 from reservations.policy.settings import problems_with_values
+from reservations.policy.thresholds import threshold_reached
 
 __all__ = [
     "HORIZON",
@@ -57,6 +58,7 @@ __all__ = [
     "problems_with_values",
     "spent_in",
     "standing",
+    "threshold_reached",
     "usage_from",
     "weeks_of",
 ]

@@ -13,6 +13,7 @@ from reservations.services.approvals import (
     lapse_due,
     reject,
 )
+from reservations.services.budgets import announce_budgets
 from reservations.services.extension import extend, longest_extension
 from reservations.services.healing import Healing, heal, heal_all
 from reservations.services.limits import (
@@ -59,6 +60,7 @@ __all__ = [
     "accept_offer",
     "admit",
     "advance",
+    "announce_budgets",
     "approve",
     "authority_over",
     "begin_end",

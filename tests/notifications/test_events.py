@@ -25,6 +25,10 @@ DATA: dict[str, Any] = {
     "minutes_left": 15,
     "role": "manager",
     "device": "gpu-node-1: Whole GPU #0",
+    "percent": 80,
+    "month": "March 2026",
+    "spent": "800.00 EUR",
+    "budget": "1,000.00 EUR",
     "approver": "manager",
     "held_until": make.at(0.5).isoformat(),
 }
@@ -45,6 +49,7 @@ WHO = {
     "reservation.failed": ({REQUESTER}, "webhook managers"),
     "reservation.moved": ({REQUESTER}, "webhook"),
     "reservation.flagged": ({REQUESTER}, "webhook managers"),
+    "budget.threshold": (set(), "managers webhook"),
     "membership.granted": ({PERSON}, ""),
     "membership.ending": ({PERSON}, ""),
     "device.failed": (set(), "admins"),
@@ -64,6 +69,7 @@ TITLES = {
     "reservation.failed": f"Failed: {WHAT}",
     "reservation.moved": f"Moved to other hardware: {WHAT}",
     "reservation.flagged": f"Needs you: {WHAT}",
+    "budget.threshold": "80 % of the budget of Vision for March 2026 is spoken for",
     "membership.granted": "You are now manager of Vision",
     "membership.ending": "Your role in Vision ends soon",
     "device.failed": "Failed: gpu-node-1: Whole GPU #0",
@@ -142,7 +148,8 @@ def test_a_title_is_one_line_of_bounded_length(purpose: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("subject", "path"), [("reservation:abc", "/reservations/abc/"), ("team:vision", "/")]
+    ("subject", "path"),
+    [("reservation:abc", "/reservations/abc/"), ("team:vision", "/teams/vision/"), ("x:1", "/")],
 )
 def test_a_message_leads_to_its_page(subject: str, path: str) -> None:
     assert wording.path_of(subject) == path

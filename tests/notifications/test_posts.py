@@ -3,10 +3,12 @@
 import hashlib
 import hmac
 import json
+import re
 import socket
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +45,25 @@ def test_what_arrives_is_signed(on_loopback: None) -> None:
     assert headers["X-GPUaaS-Delivery"] == "7"
 
 
+def test_the_receiver_of_the_documentation_knows_ours_from_forged_ones(on_loopback: None) -> None:
+    page = (Path(__file__).parents[2] / "docs/design/notifications.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    written: dict[str, Any] = {}
+    exec(code, written)  # noqa: S102 -- our own page
+    with receivers.web_server(receivers.status(204)) as (url, asked):
+        send(url)
+    [(_, headers, body)] = asked
+    sent_at = make.NOON.timestamp()
+
+    def is_genuine(body: bytes = body, secret: str = "s3cret", now: float = sent_at) -> bool:  # noqa: S107
+        return bool(written["is_genuine"](headers, body, secret, now=now))
+
+    assert is_genuine(now=sent_at + 60)
+    assert not is_genuine(body=body + b" ")
+    assert not is_genuine(secret="another")  # noqa: S106
+    assert not is_genuine(now=sent_at + 301)
+
+
 def test_the_text_cannot_call_a_whole_channel() -> None:
     text = Text(title="Failed: <!channel> & co", body="<https://evil|click>", path="/x/")
 
@@ -55,6 +76,19 @@ def test_the_text_cannot_call_a_whole_channel() -> None:
         "<https://gpu.example/x/|Open>"
     )
     assert (said["title"], said["id"]) == (text.title, "k")
+
+
+def test_slack_gets_blocks_that_it_takes() -> None:
+    text = Text(title="Failed: <!here>", body="x" * 4_000, path="/x/")
+
+    said = json.loads(
+        posts.body_of(text, event="e", key="k", at=make.NOON, base_url="https://gpu.example/")
+    )
+
+    section, context = said["blocks"]
+    assert section["text"]["text"].startswith("*Failed: &lt;!here&gt;*\nxxx")
+    assert len(section["text"]["text"]) == 3_000
+    assert context["elements"] == [{"type": "mrkdwn", "text": "<https://gpu.example/x/|Open>"}]
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,14 @@ _LOOK: Final[Mapping[str, tuple[str, str]]] = {
     "reservation.failed": ("alert-triangle", "danger"),
     "reservation.moved": ("repeat", "info"),
     "reservation.flagged": ("alert-triangle", "warning"),
+    "budget.threshold": ("coins", "warning"),
     "device.failed": ("cpu", "danger"),
 }
 _GROUPS: Final = {
     "reservation": "My bookings",
     "session": "My bookings",
     "membership": "My teams",
+    "budget": "My teams",
     "device": "Hardware",
 }
 CHANNEL: Final = {Channel.PORTAL: "Here", Channel.EMAIL: "E-mail", Channel.WEBHOOK: "Webhook"}
