@@ -82,7 +82,9 @@ def test_platform_administrators_and_nobody_else_hear_of_devices() -> None:
     services.fan_out(now=make.NOON)
 
     assert people_told() == {admin}
-    User.objects.filter(pk=admin.pk).update(organisation_role=OrganisationRole.NONE)
+    User.objects.filter(pk=admin.pk).update(
+        organisation_role=OrganisationRole.NONE, is_superuser=False
+    )
     admin.refresh_from_db()
     assert not selectors.notices_visible_to(admin, now=make.NOON).exists()
     assert not selectors.may_know(admin, event="device.failed", team=None, now=make.NOON)
