@@ -20,7 +20,7 @@ from gpuaas.core import errors, locks
 from gpuaas.inventory.models import Cluster
 from reconciler import cluster as port
 from reconciler import connections, observe
-from reconciler.phases import hardware, opening, repair, start, stop, upkeep
+from reconciler.phases import attendance, hardware, opening, repair, start, stop, upkeep
 from reconciler.provision import Outcome, Waiting
 from reconciler.world import World
 from sessions import services as sessions
@@ -51,6 +51,7 @@ PHASES: Final[tuple[tuple[str, Phase], ...]] = (
     ("open", opening),
     ("start", start),
     ("upkeep", upkeep),
+    ("attendance", attendance),
     ("hardware", hardware),
 )
 
@@ -129,6 +130,7 @@ def _act_on_all(cluster: Cluster, world: World, *, now: datetime, report: Report
     """Run every phase on what it finds due, in one look's light."""
     report.looks += 1
     report.waiting.clear()
+    sessions.record_look(cluster=cluster, now=now)
     for name, phase in PHASES:
         for item in phase.due(cluster, now):
             _act(name, phase, item, world=world, now=now, report=report)

@@ -13,7 +13,7 @@ from django.db.models.functions import JSONObject
 
 from gpuaas.accounts.models import Team
 from gpuaas.inventory import selectors as inventory
-from gpuaas.inventory.models import Pool
+from gpuaas.inventory.models import Cluster, Pool
 from reservations import lifecycle, policy
 from reservations.capacity import Window
 from reservations.models import (
@@ -121,9 +121,30 @@ def prices_of(pool: Pool) -> QuerySet[UnitPrice]:
 
 
 @dataclass(frozen=True, slots=True)
+class Attendance:
+    """What a pool says of workspaces that nobody uses; None: nothing."""
+
+    no_show: timedelta | None = None
+    idle: timedelta | None = None
+
+
+def attendance_rules(cluster: Cluster) -> dict[int, Attendance]:
+    """Return what the pools of ``cluster`` say of workspaces that nobody uses, by pool."""
+
+    def minutes(number: int | None) -> timedelta | None:
+        return None if number is None else timedelta(minutes=number)
+
+    rows = PoolRules.objects.filter(pool__cluster=cluster).values_list(
+        "pool_id", "no_show_minutes", "idle_minutes"
+    )
+    return {pool: Attendance(minutes(no_show), minutes(idle)) for pool, no_show, idle in rows}
+
+
+@dataclass(frozen=True, slots=True)
 class Used:
     """What a team has used of its limits: this month's money, this week's hours, units now.
 
+    ``no_shows`` are this month's bookings that were given back because nobody came.
     Of ``spent_minor``, ``actual_minor`` is for time that has passed; the rest is committed.
     """
 
@@ -133,6 +154,7 @@ class Used:
     week: Window
     gpu_hours: Fraction
     units_now: int
+    no_shows: int
 
 
 def used_by(team: Team, *, now: datetime) -> Used:
@@ -148,6 +170,7 @@ def used_by(team: Team, *, now: datetime) -> Used:
         week=week,
         gpu_hours=policy.hours_in(week, usage),
         units_now=sum(booked.units for booked in usage if booked.window.overlaps(moment)),
+        no_shows=no_shows(team, within=month),
     )
 
 
@@ -168,6 +191,16 @@ def spent_by_month(team: Team, *, now: datetime) -> dict[Window, int]:
     end = max((booked.window.ends_at for booked in usage), default=month.ends_at)
     months = policy.months_of(Window(month.starts_at, max(end, month.ends_at)))
     return {each: policy.spent_in(each, usage) for each in months}
+
+
+def no_shows(team: Team, *, within: Window) -> int:
+    """Return how many bookings that began ``within`` were given back because nobody came."""
+    return Reservation.objects.filter(
+        team=team,
+        is_no_show=True,
+        starts_at__gte=within.starts_at,
+        starts_at__lt=within.ends_at,
+    ).count()
 
 
 def share_of(*, pool: Pool, resource_name: str) -> Fraction:

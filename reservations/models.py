@@ -107,6 +107,10 @@ class Reservation(models.Model):
         null=True, help_text="When a pending one lapses; never later than its start"
     )
 
+    is_no_show = models.BooleanField(
+        default=False, db_default=False, help_text="Given back because nobody came"
+    )
+
     objects = ReservationQuerySet.as_manager()
 
     class Meta:
@@ -176,6 +180,11 @@ class Reservation(models.Model):
                 fields=("pool", "created_at"),
                 condition=Q(state=lifecycle.State.WAITLISTED.value),
                 name="reservation_waiting",
+            ),
+            models.Index(
+                fields=("team", "starts_at"),
+                condition=Q(is_no_show=True),
+                name="reservation_no_show",
             ),
             models.Index(
                 fields=("held_until",),

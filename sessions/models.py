@@ -9,6 +9,8 @@ from typing import Final
 from django.db import models
 from django.db.models import Q
 
+from gpuaas.inventory.models import Cluster
+
 
 class SessionState(enum.StrEnum):
     """Where a session is.  ENDED: its namespace was seen to be gone."""
@@ -58,6 +60,14 @@ class WorkspaceSession(models.Model):
     failures = models.PositiveSmallIntegerField(default=0, help_text="In a row")
     last_error = models.CharField(max_length=500, blank=True)
     retry_at = models.DateTimeField(null=True)
+    visited_at = models.DateTimeField(null=True, help_text="When somebody first opened it")
+    active_at = models.DateTimeField(
+        null=True, help_text="When it was last used: opened, or pods of its people seen"
+    )
+    unseen_at = models.DateTimeField(
+        null=True, help_text="When a look last could not tell whether it is used"
+    )
+    idle_told_at = models.DateTimeField(null=True, help_text="When its person heard it is idle")
     opened_at = models.DateTimeField()
     ready_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -75,6 +85,17 @@ class WorkspaceSession(models.Model):
 
     def __str__(self) -> str:
         return self.namespace
+
+
+class ClusterWatch(models.Model):
+    """The unbroken stretch of time in which a cluster was looked at again and again."""
+
+    cluster = models.OneToOneField(Cluster, on_delete=models.CASCADE, related_name="+")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.cluster} from {self.since:%Y-%m-%d %H:%M}"
 
 
 class SessionEvent(models.Model):

@@ -14,7 +14,12 @@ from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Cluster
 from reservations import lifecycle
 from reservations import selectors as reservations
-from sessions.models import SessionState, WorkspaceSession, WorkspaceSessionQuerySet
+from sessions.models import (
+    ClusterWatch,
+    SessionState,
+    WorkspaceSession,
+    WorkspaceSessionQuerySet,
+)
 from sessions.spec import Proxy, SessionSpec
 
 if TYPE_CHECKING:
@@ -54,6 +59,11 @@ def meant_to_run(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet
         reservation__state=lifecycle.State.ACTIVE.value,
         reservation__ends_at__gt=now,
     )
+
+
+def watch_of(cluster: Cluster) -> ClusterWatch | None:
+    """Return the stretch in which ``cluster`` was looked at; None: never."""
+    return ClusterWatch.objects.filter(cluster=cluster).first()
 
 
 def previous_is_leaving(session: WorkspaceSession) -> bool:

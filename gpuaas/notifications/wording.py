@@ -102,6 +102,22 @@ def _hold_lapsed(facts: _Facts) -> tuple[str, str]:
     )
 
 
+def _no_show(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Given back: {facts.what}",
+        f"{facts.reason} The cost of the rest comes back too. Open the workspace soon after it is"
+        " ready, and cancel what you do not need.",
+    )
+
+
+def _idle(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Idle: {facts.what}",
+        f"Nobody has used it since {facts.at('idle_since')}. It is yours until"
+        f" {facts.at('ends_at')}; if you are done, give it back and others can have the time.",
+    )
+
+
 def _extended(facts: _Facts) -> tuple[str, str]:
     return f"Extended: {facts.what}", f"It is yours until {facts.at('ends_at')} now."
 
@@ -202,6 +218,8 @@ _SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
     "session.ready": _ready,
     "reservation.ending": _ending,
     "reservation.extended": _extended,
+    "reservation.no_show": _no_show,
+    "reservation.idle": _idle,
     "reservation.completed": _completed,
     "reservation.canceled": _canceled,
     "reservation.failed": _failed,

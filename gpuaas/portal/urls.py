@@ -51,6 +51,11 @@ urlpatterns: list[URLPattern] = [
     path("reservations/<uuid:public_id>/live/", reservations.live, name="live"),
     path("reservations/<uuid:public_id>/give-back/", reservations.give_back, name="give_back"),
     path(
+        "reservations/<uuid:public_id>/open/",
+        reservations.open_workspace,
+        name="open_workspace",
+    ),
+    path(
         "reservations/<uuid:public_id>/accept-offer/",
         reservations.accept_offer,
         name="accept_offer",

@@ -24,7 +24,14 @@ from reservations.services.limits import (
     set_team_rules,
 )
 from reservations.services.line import advance, room_made
-from reservations.services.moves import begin_end, cancel, fail_missed, give_back, transition
+from reservations.services.moves import (
+    begin_end,
+    cancel,
+    fail_missed,
+    give_back,
+    release_no_show,
+    transition,
+)
 from reservations.services.rebooking import NotFlagged, Offer, OfferGone, accept_offer, offers_for
 from reservations.services.refusals import (
     CannotExtend,
@@ -80,6 +87,7 @@ __all__ = [
     "offers_for",
     "pass_on",
     "reject",
+    "release_no_show",
     "remind",
     "room_made",
     "set_pool_rules",

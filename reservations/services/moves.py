@@ -35,6 +35,19 @@ def give_back(*, reservation: Reservation, actor: User, now: datetime) -> None:
     )
 
 
+def release_no_show(*, reservation: Reservation, now: datetime) -> None:
+    """Give back what nobody came for; it is counted."""
+    transition(
+        reservation=reservation,
+        target=lifecycle.State.COMPLETED,
+        reason="nobody used it, and it was given back for others",
+        actor=None,
+        now=now,
+        event="reservation.no_show",
+        fields={"is_no_show": True},
+    )
+
+
 def fail_missed(*, reservation: Reservation, now: datetime) -> None:
     """Fail a reservation that was never started, its window being over."""
     flag = BookingFlag.objects.filter(reservation=reservation, resolved_at=None).first()

@@ -11,6 +11,7 @@ from gpuaas.inventory.models import Pool
 from reservations import services
 from reservations.lifecycle import PendingOn, State
 from reservations.models import Reservation
+from sessions.models import SessionState
 from tests import make
 from tests.api.clients import client, client_of
 from tests.make import SLICE
@@ -178,3 +179,16 @@ def test_a_list_costs_the_same_however_many_wait(
     with django_assert_max_num_queries(6):
         found = member.get(BOOKINGS, {"state": "WAITLISTED"}).json()["results"]
     assert sorted(each["queue_position"] for each in found) == [1, 2, 3, 4, 5, 6]
+
+
+def test_opening_a_workspace_says_where_it_is(pool: Pool, team: Team, member: APIClient) -> None:
+    running = make.reservation(of=pool, by=team, at=make.window(-1, 2), state=State.ACTIVE)
+    number = str(running.public_id)
+    assert say(member, "open", number).json()["code"] == "stale_session"
+    session = make.session(of=running, state=SessionState.READY)
+
+    answer = say(member, "open", number)
+
+    assert answer.json() == {"url": f"https://{session.namespace}.apps.example.com/"}
+    session.refresh_from_db()
+    assert session.visited_at == make.NOON

@@ -96,6 +96,7 @@ def test_a_booking(pool: Pool, member: APIClient) -> None:
         "approver": "",
         "held_until": None,
         "queue_position": None,
+        "is_no_show": False,
         "flag": None,
     }
     assert member.get(response["Location"]).json() == {

@@ -30,6 +30,7 @@ DATA: dict[str, Any] = {
     "spent": "800.00 EUR",
     "budget": "1,000.00 EUR",
     "approver": "manager",
+    "idle_since": make.at(2).isoformat(),
     "held_until": make.at(0.5).isoformat(),
 }
 WHAT = "2 × MIG slice 1g.24gb (retraining)"  # noqa: RUF001 -- a times sign
@@ -40,6 +41,8 @@ WHO = {
     "reservation.rejected": ({REQUESTER}, "webhook"),
     "reservation.held": ({REQUESTER}, ""),
     "reservation.hold_lapsed": ({REQUESTER}, ""),
+    "reservation.no_show": ({REQUESTER}, "webhook managers"),
+    "reservation.idle": ({REQUESTER}, ""),
     "reservation.starting": ({REQUESTER}, ""),
     "session.ready": ({REQUESTER}, ""),
     "reservation.ending": ({REQUESTER}, ""),
@@ -60,6 +63,8 @@ TITLES = {
     "reservation.rejected": f"Not approved: {WHAT}",
     "reservation.held": f"Your turn: {WHAT}",
     "reservation.hold_lapsed": f"No longer in line: {WHAT}",
+    "reservation.no_show": f"Given back: {WHAT}",
+    "reservation.idle": f"Idle: {WHAT}",
     "reservation.starting": f"{WHAT} starts in 15 minutes",
     "session.ready": f"Ready: {WHAT}",
     "reservation.ending": f"{WHAT} ends in 15 minutes",

@@ -115,7 +115,7 @@ def test_home_shows_what_runs_what_comes_and_what_is_free(browser: Client, book:
 
     seen = browser.get(page("home")).content.decode()
 
-    assert f"https://{session.namespace}.apps.example.com/" in seen
+    assert page("open_workspace", session.reservation) in seen
     assert 'data-state="ACTIVE"' in seen
     assert 'data-state="APPROVED"' in seen
     assert '<strong class="h3 mb-0">3</strong> of 4 free now' in seen
@@ -136,6 +136,28 @@ def test_the_workspace_link_comes_with_the_ready_session_alone(browser: Client, 
 
     assert b"workspace-link" not in before
     assert b"workspace-link" in browser.get(page("live", reservation)).content
+
+
+def test_opening_the_workspace_is_noted_and_goes_there(browser: Client, book: Book) -> None:
+    session = start(book(0, 2), ready=True)
+
+    answer = browser.post(page("open_workspace", session.reservation))
+
+    address = f"https://{session.namespace}.apps.example.com/"
+    assert f'content="0; url={address}"' in answer.content.decode()
+    session.refresh_from_db()
+    assert session.visited_at is not None
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_is_not_ready_cannot_be_opened(browser: Client, book: Book, *, begun: bool) -> None:
+    reservation = book(0, 2)
+    if begun:
+        start(reservation)
+
+    answer = browser.post(page("open_workspace", reservation))
+
+    assert (answer.status_code, answer["Location"]) == (FOUND, page("reservation", reservation))
 
 
 def test_the_page_of_a_reservation_tells_its_history(browser: Client, book: Book) -> None:

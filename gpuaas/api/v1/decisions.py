@@ -14,6 +14,8 @@ from gpuaas.api import inputs
 from gpuaas.api.callers import caller
 from gpuaas.api.v1.reservations import ReservationOutput
 from reservations import selectors, services
+from sessions import selectors as selectors_of_sessions
+from sessions import services as sessions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,6 +72,23 @@ class ReservationConfirm(APIView):
         reservation = _changeable(person, public_id, now)
         services.confirm(reservation=reservation, actor=person, now=now)
         return Response(ReservationOutput(reservation).data)
+
+
+class ReservationOpen(APIView):
+    """Note that the workspace is used, and say where it is."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        person, now = caller(request), timezone.now()
+        reservation = _visible(person, public_id, now)
+        session = (
+            selectors_of_sessions.sessions_visible_to(person, now=now)
+            .filter(reservation=reservation)
+            .first()
+        )
+        if session is None:
+            raise sessions.StaleSession("the workspace is not there yet")
+        sessions.record_visit(session=session, actor=person, now=now)
+        return Response({"url": selectors_of_sessions.workspace_url(session)})
 
 
 class ReservationPass(APIView):

@@ -101,6 +101,7 @@ class ReservationOutput(serializers.Serializer[Any]):
     approver = serializers.SerializerMethodField()
     held_until = serializers.DateTimeField()
     queue_position = serializers.SerializerMethodField()
+    is_no_show = serializers.BooleanField()
     flag = serializers.SerializerMethodField()
 
     def get_approver(self, reservation: Any) -> str:

@@ -118,6 +118,7 @@ class TeamLimits(APIView):
                     "week_from": used.week.starts_at,
                     "gpu_hours": round(float(used.gpu_hours), 2),
                     "units_now": used.units_now,
+                    "no_shows": used.no_shows,
                 },
                 "left": {
                     "budget_minor": None if budget is None else max(budget - used.spent_minor, 0),

@@ -106,6 +106,11 @@ urlpatterns = [
         name="reservation-pass",
     ),
     path(
+        "reservations/<uuid:public_id>/open/",
+        decisions.ReservationOpen.as_view(),
+        name="reservation-open",
+    ),
+    path(
         "reservations/<uuid:public_id>/extension/",
         reservations.ReservationExtension.as_view(),
         name="reservation-extension",

@@ -26,6 +26,7 @@ from gpuaas.portal.views.responses import unless_seen
 from reservations import selectors, services
 from reservations.lifecycle import State
 from sessions import selectors as sessions
+from sessions.services import StaleSession, record_visit
 
 if TYPE_CHECKING:
     from reservations.models import Reservation
@@ -100,6 +101,27 @@ def give_back(request: PortalRequest, user: User, public_id: UUID) -> HttpRespon
 def cancel(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
     """Ask, then cancel a reservation, started or not."""
     return _end(request, user, public_id, CANCEL, services.cancel)
+
+
+@require_POST
+@for_people
+def open_workspace(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
+    """Note that the workspace is used, and go there.
+
+    A page goes on to the workspace: a redirect of a form to another origin is refused by the
+    browser, whose policy knows no address of any workspace.
+    """
+    now = timezone.now()
+    found = _visible(user, public_id, now)
+    session = bookings.session_of(found)
+    if session is None:
+        return redirect(_page_of(found))
+    try:
+        record_visit(session=session, actor=user, now=now)
+    except StaleSession as refused:
+        messages.error(request, f"{refused}.")
+        return redirect(_page_of(found))
+    return render(request, "portal/opening.html", {"address": sessions.workspace_url(session)})
 
 
 @require_POST
