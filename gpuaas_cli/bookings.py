@@ -33,7 +33,7 @@ def address(number: object, move: str = "") -> str:
 
 def post(api: Api, booking: Mapping[str, Any], move: str, body: Mapping[str, Any]) -> Json:
     """Do ``move`` with a booking; return what it is then."""
-    return api.post(_known(booking, move), body)
+    return api.post(path(booking, move), body)
 
 
 def instant_of(booking: Mapping[str, Any], name: str) -> datetime:
@@ -66,7 +66,7 @@ def find(api: Api, text: str) -> Json:
         latest = islice(api.rows(BOOKINGS, {"limit": PAGE}), LOOKED_AT)
         found = [row for row in latest if str(row.get("id")).startswith(beginning)]
     if len(found) == 1:
-        return api.get(_known(found[0]))
+        return api.get(path(found[0]))
     if found:
         raise Refused(
             f"{len(found)} bookings begin with {text}: write more of its number",
@@ -79,7 +79,12 @@ def find(api: Api, text: str) -> Json:
     )
 
 
-def _known(booking: Mapping[str, Any], move: str = "") -> str:
+def path(booking: Mapping[str, Any], move: str = "") -> str:
+    """Return where a booking that the server named, or a move of it, is asked for.
+
+    Raises:
+        Unreachable: the server gave it no number.
+    """
     try:
         return address(booking.get("id"), move)
     except ValueError:
@@ -115,6 +120,9 @@ def show(booking: Mapping[str, Any], screen: Screen) -> None:
         "number": text_of(booking, "id"),
         "state": text_of(booking, "state"),
         "reason": text_of(booking, "state_reason"),
+        "waits for": text_of(booking, "pending_on"),
+        "held until": screen.when(booking.get("held_until")),
+        "place in line": text_of(booking, "queue_position"),
         "what": what(booking),
         "when": screen.window(booking.get("starts_at"), booking.get("ends_at")),
         "pool": text_of(booking, "pool"),

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import BasePagination, CursorPagination, LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 M = TypeVar("M", bound=Model)
 
@@ -18,10 +21,48 @@ class Pages(LimitOffsetPagination):
     max_limit = 200
 
 
+class CursorPages(CursorPagination):
+    """``?limit=&cursor=``: for lists that grow for ever, which nobody counts.
+
+    A page goes on where the one before ended, whatever was added meanwhile.
+    """
+
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "limit"
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, ValidationError) as error:  # a cursor that somebody made up
+            raise NotFound(self.invalid_cursor_message) from error
+
+
+class LatestStartFirst(CursorPages):
+    ordering = ("-starts_at", "-id")
+
+
 def page_of(
     queryset: QuerySet[M], request: Request, *, show: Callable[[Iterable[M]], list[dict[str, Any]]]
 ) -> Response:
     """Return the page of ``queryset`` that ``request`` asks for, as ``show`` presents its rows."""
-    pages = Pages()
+    return _page(Pages(), queryset, request, show)
+
+
+def page_by_start(
+    queryset: QuerySet[M], request: Request, *, show: Callable[[Iterable[M]], list[dict[str, Any]]]
+) -> Response:
+    """Return a page of what has a start, the latest first; the answer has no ``count``."""
+    return _page(LatestStartFirst(), queryset, request, show)
+
+
+def _page(
+    pages: BasePagination,
+    queryset: QuerySet[M],
+    request: Request,
+    show: Callable[[Iterable[M]], list[dict[str, Any]]],
+) -> Response:
     rows = pages.paginate_queryset(queryset, request)
     return pages.get_paginated_response(show(rows or []))

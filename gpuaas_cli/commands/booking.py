@@ -23,6 +23,10 @@ from gpuaas_cli.verb import Desk, Verb, pass_desk
     show_default=True, help="Whether the workspace holds a slot itself.",
 )  # fmt: skip
 @click.option("--purpose", default="", help="What for; the team sees it.")
+@click.option("--wait", is_flag=True, help="Wait in line where there is no room.")
+@click.option("--ask-approval", is_flag=True, help="Ask, where somebody may set the rule aside.")
+@click.option("--override", multiple=True, help="A rule's code to set aside; with --reason.")
+@click.option("--reason", default="", help="Why a rule is set aside.")
 @click.option("--key", default=None, help="An Idempotency-Key: with the same one, it books once.")
 @pass_desk
 def book(  # noqa: PLR0913 -- one argument an option
@@ -37,6 +41,10 @@ def book(  # noqa: PLR0913 -- one argument an option
     team: str | None,
     mode: str,
     purpose: str,
+    wait: bool,
+    ask_approval: bool,
+    override: tuple[str, ...],
+    reason: str,
     key: str | None,
 ) -> None:
     """Book units of a TYPE, such as gpu or 1g.24gb.
@@ -57,6 +65,10 @@ def book(  # noqa: PLR0913 -- one argument an option
         "ends_at": options.text(ends_at),
         "mode": mode,
         "purpose": purpose,
+        # What is not asked for is not sent: an older server need not know it.
+        **({"waitlist": True} if wait else {}),
+        **({"ask_approval": True} if ask_approval else {}),
+        **({"override": list(override), "reason": reason} if override else {}),
     }
     booked = desk.api.post(bookings.BOOKINGS, wish, key=key or options.new_key())
     bookings.show(booked, desk.screen)

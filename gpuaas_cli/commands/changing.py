@@ -1,4 +1,4 @@
-"""What can be done with a booking: extend, release, cancel."""
+"""What can be done with a booking: extend, release, cancel; and with what is held."""
 
 import click
 
@@ -48,6 +48,40 @@ def cancel(desk: Desk, number: str, *, yes: bool) -> None:
         shown = f"{bookings.what(booking)}, {desk.screen.window(*_window_of(booking))}"
         click.confirm(f"Cancel {shown}?", abort=True, err=True)
     _change(desk, booking, "cancel/")
+
+
+@click.command(cls=Verb)
+@options.number
+@click.option("--reason", default="", help="Why, for its history.")
+@pass_desk
+def approve(desk: Desk, number: str, reason: str) -> None:
+    """Approve what waits for you: `gpuaas list --to-approve`."""
+    _change(desk, bookings.find(desk.api, number), "approve/", {"reason": reason})
+
+
+@click.command(cls=Verb)
+@options.number
+@click.option("--reason", required=True, help="Why not: whoever asked is told.")
+@pass_desk
+def reject(desk: Desk, number: str, reason: str) -> None:
+    """Turn down what waits for your approval."""
+    _change(desk, bookings.find(desk.api, number), "reject/", {"reason": reason})
+
+
+@click.command(cls=Verb)
+@options.number
+@pass_desk
+def take(desk: Desk, number: str) -> None:
+    """Take what is held for you because your turn in line has come."""
+    _change(desk, bookings.find(desk.api, number), "confirm/")
+
+
+@click.command(cls=Verb, name="pass")
+@options.number
+@pass_desk
+def pass_(desk: Desk, number: str) -> None:
+    """Leave what is held for you to the next in line."""
+    _change(desk, bookings.find(desk.api, number), "pass/")
 
 
 def _change(desk: Desk, booking: Json, move: str, body: Json | None = None) -> None:

@@ -69,6 +69,7 @@ def _free_row(each: Json, screen: Screen) -> tuple[str, ...]:
 @click.option("--everyone", is_flag=True, help="Those of all teams that you see.")
 @click.option("--pool", help="Only this pool.")
 @click.option("--state", help="Only this state, e.g. ACTIVE.", type=str.upper)
+@click.option("--to-approve", is_flag=True, help="Those that wait for your approval.")
 @click.option("--past", is_flag=True, help="Also those that are over.")
 @click.option(
     "--limit",
@@ -78,7 +79,7 @@ def _free_row(each: Json, screen: Screen) -> tuple[str, ...]:
     help="At most so many.",
 )
 @pass_desk
-def list_(
+def list_(  # noqa: PLR0913 -- one argument an option
     desk: Desk,
     *,
     team: str | None,
@@ -86,15 +87,18 @@ def list_(
     pool: str | None,
     state: str | None,
     past: bool,
+    to_approve: bool,
     limit: int,
 ) -> None:
     """List your bookings that are not over, the latest start first."""
     screen = desk.screen
     asked = {"limit": str(bookings.PAGE), "team": team, "pool": pool, "state": state}
+    if to_approve:
+        asked["to_approve"] = "true"
     latest = desk.api.rows(bookings.BOOKINGS, {k: v for k, v in asked.items() if v})
     if not (past or state):
         latest = _not_over(latest, screen.clock.now)
-    if not (team or everyone):
+    if not (team or everyone or to_approve):
         own = desk.api.get("me/").get("username")
         latest = (each for each in latest if each.get("requested_by") == own)
     rows = list(islice(latest, limit))
@@ -123,3 +127,22 @@ def show(desk: Desk, number: str) -> None:
     """Show one booking and its workspace.  NUMBER may be the first digits of it."""
     booking: dict[str, Any] = bookings.find(desk.api, number)
     bookings.show(booking, desk.screen)
+
+
+@click.command(cls=Verb)
+@options.number
+@pass_desk
+def history(desk: Desk, number: str) -> None:
+    """Show what happened to a booking: when, who, from what to what."""
+    screen = desk.screen
+    entries = list(desk.api.rows(bookings.path(bookings.find(desk.api, number), "history/")))
+    if screen.as_json:
+        screen.json(entries)
+        return
+    screen.table(
+        ("WHEN", "WHO", "WHAT"),
+        [
+            (screen.when(each.get("at")), text_of(each, "by"), text_of(each, "what"))
+            for each in entries
+        ],
+    )

@@ -56,7 +56,7 @@ def kubeconfig(desk: Desk, number: str, target: Path | None) -> None:
     It holds no secret: kubectl asks you to log in, or the cluster's own program does.
     """
     booking = bookings.find(desk.api, number)
-    found = desk.api.get(bookings.address(booking.get("id"), "kubeconfig/"))
+    found = desk.api.get(bookings.path(booking, "kubeconfig/"))
     if desk.screen.as_json:
         desk.screen.json(found)
     elif target is None:

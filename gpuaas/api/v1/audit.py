@@ -5,13 +5,12 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
-from gpuaas.api import fields, inputs
+from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.audit import selectors
 from gpuaas.audit.models import AuditEvent
@@ -32,13 +31,8 @@ class TrailFilter(inputs.StrictInput):
     cursor = serializers.CharField(required=False)
 
 
-class Newest(CursorPagination):
-    """The newest first; a page goes on where the one before ended, whatever was added meanwhile."""
-
+class Newest(pages.CursorPages):
     ordering = "-id"
-    page_size = 50
-    max_page_size = 200
-    page_size_query_param = "limit"
 
 
 def event_body(event: AuditEvent) -> dict[str, Any]:
@@ -63,9 +57,9 @@ class Trail(APIView):
         visible = accounts.trail_visible_to(caller(request), now=timezone.now())
         asked = {name: value for name, value in wanted.validated_data.items() if name in NARROWS}
         found = accounts.narrowed(visible, **asked).select_related("actor", "team")
-        pages = Newest()
-        rows = pages.paginate_queryset(found, request) or []
-        return pages.get_paginated_response([event_body(each) for each in rows])
+        newest = Newest()
+        rows = newest.paginate_queryset(found, request) or []
+        return newest.get_paginated_response([event_body(each) for each in rows])
 
 
 class ChainHead(APIView):

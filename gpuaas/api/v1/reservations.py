@@ -162,7 +162,7 @@ class ReservationList(APIView):
             visible = in_trouble if among else visible.exclude(pk__in=in_trouble.values("pk"))
         given.pop("flagged", None)
         found = selectors.with_queue_position(selectors.with_flags(visible.filter(**given)))
-        return pages.page_of(found, request, show=_show)
+        return pages.page_by_start(found, request, show=_show)
 
     def post(self, request: Request) -> Response:
         data = ReservationInput(data=request.data)
