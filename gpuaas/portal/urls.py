@@ -13,6 +13,7 @@ from gpuaas.portal.views import (
     preferences,
     reservations,
     teams,
+    tokens,
 )
 
 app_name = "portal"
@@ -66,4 +67,6 @@ urlpatterns: list[URLPattern] = [
     path("teams/<slug:slug>/members/", members.add, name="member_add"),
     path("teams/<slug:slug>/members/<int:number>/", members.change, name="member"),
     path("teams/<slug:slug>/members/<int:number>/remove/", members.remove, name="member_remove"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/<slug:public_id>/revoke/", tokens.revoke, name="token_revoke"),
 ]

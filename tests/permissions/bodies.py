@@ -96,5 +96,6 @@ BODIES: Final[dict[str, Body]] = {
     "PATCH api:member": lambda _world, _team: {"role": "member"},
     "PUT api:team-webhook": _webhook,
     "POST portal:member_add": lambda _world, _team: {"person": "newcomer", "role": "member"},
+    "POST portal:tokens": lambda _world, _team: {"name": "new", "days": "7"},
     "POST portal:member": lambda _world, _team: {"role": "member"},
 }

@@ -1,0 +1,22 @@
+"""What somebody types to get an API token."""
+
+from typing import Any, Final
+
+from django import forms
+
+DAYS: Final = (7, 30, 90, 365)
+
+
+class TokenForm(forms.Form):
+    """A name to know it by, and for how many days it works: ``longest`` at most."""
+
+    name = forms.CharField(max_length=60, error_messages={"required": "Give it a name."})
+    days = forms.TypedChoiceField(coerce=int)
+
+    def __init__(self, *args: Any, longest: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = [days for days in DAYS if days < longest] + [longest]
+        self.fields["days"].choices = [  # type: ignore[attr-defined]
+            (days, f"{days} day{'s' if days > 1 else ''}") for days in offered
+        ]
+        self.initial.setdefault("days", offered[min(1, len(offered) - 1)])
