@@ -120,6 +120,12 @@ def prices_of(pool: Pool) -> QuerySet[UnitPrice]:
     return UnitPrice.objects.filter(pool=pool).select_related("set_by")
 
 
+def current_prices(pool: Pool, *, now: datetime) -> QuerySet[UnitPrice]:
+    """Return the price of each type of ``pool`` that stands at ``now``."""
+    begun = prices_of(pool).filter(valid_from__lte=now)
+    return begun.order_by("resource_name", "-valid_from", "-pk").distinct("resource_name")
+
+
 @dataclass(frozen=True, slots=True)
 class Attendance:
     """What a pool says of workspaces that nobody uses; None: nothing."""

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
@@ -37,5 +38,21 @@ def for_people(view: PersonalView[P]) -> View[P]:
         if request.htmx:
             return HttpResponseClientRefresh()
         return redirect_to_login(request.get_full_path())
+
+    return guarded
+
+
+def for_administrators(
+    view: PersonalView[P],
+) -> Callable[Concatenate[PortalRequest, User, P], HttpResponse]:
+    """Call ``view`` for platform administrators; others are told that it is not theirs."""
+
+    @wraps(view)
+    def guarded(
+        request: PortalRequest, user: User, /, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponse:
+        if not user.is_platform_admin:
+            raise PermissionDenied
+        return view(request, user, *args, **kwargs)
 
     return guarded

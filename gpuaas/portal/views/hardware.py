@@ -1,9 +1,8 @@
 """``/inventory/``: the hardware, for everybody to see and for administrators to change."""
 
 from collections.abc import Callable
-from functools import wraps
 from http import HTTPStatus
-from typing import Any, Concatenate, Final, ParamSpec
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -17,28 +16,11 @@ from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
 from gpuaas.inventory import files, selectors, services
 from gpuaas.inventory.models import ClosureKind, DeviceState, Node, Pool
-from gpuaas.portal.access import PersonalView, PortalRequest, for_people
+from gpuaas.portal.access import PortalRequest, for_administrators, for_people
 from gpuaas.portal.cards import hardware as cards
 from gpuaas.portal.forms.hardware import ClosureForm, ImportForm, NodeForm, StateForm
 
 PER_PAGE: Final = 25
-P = ParamSpec("P")
-
-
-def for_administrators(
-    view: PersonalView[P],
-) -> Callable[Concatenate[PortalRequest, User, P], HttpResponse]:
-    """Call ``view`` for platform administrators; others are told that it is not theirs."""
-
-    @wraps(view)
-    def guarded(
-        request: PortalRequest, user: User, /, *args: P.args, **kwargs: P.kwargs
-    ) -> HttpResponse:
-        if not user.is_platform_admin:
-            raise PermissionDenied
-        return view(request, user, *args, **kwargs)
-
-    return guarded
 
 
 @require_safe
@@ -52,6 +34,7 @@ def hardware(request: PortalRequest, user: User) -> HttpResponse:
     context = {
         "nodes": [cards.node_card(node, types.get(node.pk, ())) for node in nodes],
         "page": page,
+        "pools": list(selectors.pools()),
         "closures": [
             cards.closure_card(each, now=now)
             for each in selectors.coming_closures(now=now)[:PER_PAGE]
