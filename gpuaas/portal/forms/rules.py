@@ -43,6 +43,11 @@ def _money(label: str, help_text: str = "") -> MoneyField:
     return MoneyField(label=label, help_text=help_text, required=False)
 
 
+def _clock(label: str) -> forms.TimeField:
+    clock = forms.TimeInput(format="%H:%M", attrs={"type": "time"})
+    return forms.TimeField(label=label, required=False, widget=clock)
+
+
 class LimitsForm(forms.Form):
     """The limits of a team; what is empty is no limit."""
 
@@ -78,8 +83,8 @@ class PoolRulesForm(forms.Form):
     cool_down_minutes = _number("Cool-down, minutes", "A team's pause between two bookings.")
     concurrent_units = _number("A team's units at once")
     gpu_hours_per_week = _number("A team's GPU-hours a week")
-    quiet_from = forms.TimeField(label="Nothing starts from", required=False)
-    quiet_until = forms.TimeField(label="Nothing starts until", required=False)
+    quiet_from = _clock("Nothing starts from")
+    quiet_until = _clock("Nothing starts until")
     time_zone = forms.CharField(
         label="Time zone", max_length=64, help_text="Of quiet hours and weeks: Europe/Berlin."
     )
