@@ -105,6 +105,8 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
     "memory_mib": ("memory", _memory),
     "storage_gib": ("storage", _storage),
     "cost_minor": ("cost in cents", str),
+    "pool": ("pool", str),
+    "purpose": ("purpose", str),
 }
 
 _PROBLEMS: Final = frozenset({"reservation.failed", "reservation.flagged"})

@@ -89,6 +89,12 @@ class Reservation(models.Model):
     approved_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    version = models.PositiveIntegerField(
+        default=1,
+        db_default=1,
+        editable=False,
+        help_text="Counted by the database: another number for every change",
+    )
     pending_on = models.CharField(
         max_length=9,
         blank=True,

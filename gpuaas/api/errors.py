@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from gpuaas.accounts import services as accounts
-from gpuaas.api import offers
+from gpuaas.api import offers, preconditions
 from gpuaas.core import errors, locks
 from gpuaas.feeds import services as feeds
 from gpuaas.identity import services as identity
@@ -40,6 +40,8 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     reservations.NotYourTeam: HTTPStatus.FORBIDDEN,
     reservations.PoolFull: HTTPStatus.CONFLICT,
     reservations.CannotExtend: HTTPStatus.CONFLICT,
+    reservations.CannotChange: HTTPStatus.CONFLICT,
+    preconditions.ChangedMeanwhile: HTTPStatus.PRECONDITION_FAILED,
     reservations.StaleReservation: HTTPStatus.CONFLICT,
     reservations.NotYoursToApprove: HTTPStatus.FORBIDDEN,
     reservations.NotWaitingForThis: HTTPStatus.CONFLICT,
@@ -122,6 +124,9 @@ def _details(error: errors.DomainError) -> dict[str, object]:
     problems = _problems_of(error)
     if problems:
         return {"problems": problems}
+    if isinstance(error, preconditions.ChangedMeanwhile):
+        now = error.reservation
+        return {"version": now.version, "state": now.state, **_window(now.window)}
     if isinstance(error, reservations.OfferGone):
         return {"offers": [offers.offer_body(each) for each in error.offers]}
     if isinstance(error, reservations.PoolFull):

@@ -81,6 +81,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         Event("reservation.extended", "It ends later", _TEAM),
         Event("reservation.no_show", "It is given back because nobody came", _TEAM_AND_MANAGERS),
         Event("reservation.idle", "Nobody uses it", _REQUESTER, deadline="ends_at"),
+        Event("reservation.changed", "It ends earlier, or gets another time or type", _TEAM),
         Event("reservation.completed", "It is over or given back", _TEAM, _PORTAL_ONLY),
         Event("reservation.canceled", "Somebody else cancels it", _TEAM),
         Event("reservation.failed", "It fails", _TEAM_AND_MANAGERS),

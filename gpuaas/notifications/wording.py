@@ -122,6 +122,13 @@ def _extended(facts: _Facts) -> tuple[str, str]:
     return f"Extended: {facts.what}", f"It is yours until {facts.at('ends_at')} now."
 
 
+def _changed(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Changed: {facts.what}",
+        f"It is yours from {facts.at('starts_at')} until {facts.at('ends_at')} now.",
+    )
+
+
 def _starting(facts: _Facts) -> tuple[str, str]:
     return (
         f"{facts.what} starts in {_minutes(facts)}",
@@ -220,6 +227,7 @@ _SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
     "reservation.extended": _extended,
     "reservation.no_show": _no_show,
     "reservation.idle": _idle,
+    "reservation.changed": _changed,
     "reservation.completed": _completed,
     "reservation.canceled": _canceled,
     "reservation.failed": _failed,

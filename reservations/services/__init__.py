@@ -34,6 +34,7 @@ from reservations.services.moves import (
 )
 from reservations.services.rebooking import NotFlagged, Offer, OfferGone, accept_offer, offers_for
 from reservations.services.refusals import (
+    CannotChange,
     CannotExtend,
     NotYourTeam,
     PoolFull,
@@ -41,13 +42,16 @@ from reservations.services.refusals import (
     WishRefused,
     bound_in_words,
 )
+from reservations.services.rescheduling import move
 from reservations.services.rules import Approval, Evaluation, authority_over, evaluate
+from reservations.services.shortening import shorten
 from reservations.services.telling import remind, tell
 from reservations.services.waitlist import book_or_wait, confirm, pass_on, tend
-from reservations.services.wishes import Wish, default_share, usual_demand
+from reservations.services.wishes import Wish, default_share, usual_demand, wish_of
 
 __all__ = [
     "Approval",
+    "CannotChange",
     "CannotExtend",
     "Evaluation",
     "Healing",
@@ -84,6 +88,7 @@ __all__ = [
     "heal_all",
     "lapse_due",
     "longest_extension",
+    "move",
     "offers_for",
     "pass_on",
     "reject",
@@ -93,8 +98,10 @@ __all__ = [
     "set_pool_rules",
     "set_price",
     "set_team_rules",
+    "shorten",
     "tell",
     "tend",
     "transition",
     "usual_demand",
+    "wish_of",
 ]

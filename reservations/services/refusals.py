@@ -78,6 +78,12 @@ class CannotExtend(errors.DomainError):
         self.afterwards = afterwards
 
 
+class CannotChange(errors.DomainError):
+    """The reservation is over, has started or is not booked yet: it says which."""
+
+    code = "cannot_change"
+
+
 class StaleReservation(errors.DomainError):
     """Somebody moved the reservation between our read and our write."""
 

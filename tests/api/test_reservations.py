@@ -92,6 +92,7 @@ def test_a_booking(pool: Pool, member: APIClient) -> None:
         "cost_minor": 0,
         "currency": "EUR",
         "overridden": [],
+        "version": 1,
         "pending_on": "",
         "approver": "",
         "held_until": None,

@@ -52,6 +52,14 @@ def _extension(world: World, team: str) -> dict[str, Any]:
     return {"as_much_as_possible": True}
 
 
+def _shorter(world: World, team: str) -> dict[str, Any]:
+    return {"ends_at": (world.now + timedelta(minutes=20)).isoformat()}
+
+
+def _later(world: World, team: str) -> dict[str, Any]:
+    return {"starts_at": (world.now + timedelta(hours=72)).isoformat()}
+
+
 def _hours(world: World, team: str) -> dict[str, Any]:
     return {"resource_name": make.SLICE, "starts_at": world.now.isoformat()}
 
@@ -78,6 +86,8 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:planning": _scenario,
     "POST api:planning-prices": _prices,
     "POST api:reservation-extend": _extension,
+    "POST api:reservation-shorten": _shorter,
+    "POST api:reservation-move": _later,
     "POST api:reservation-reject": lambda _, __: {"reason": "not this week"},
     "POST api:pool-prices": _price,
     "POST api:reservations": _booking,

@@ -1,27 +1,19 @@
 """What is held and not booked: approving or rejecting it, taking it or passing it on."""
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from gpuaas.api import inputs
+from gpuaas.api import inputs, preconditions, reach
 from gpuaas.api.callers import caller
-from gpuaas.api.v1.reservations import ReservationOutput
-from reservations import selectors, services
+from gpuaas.api.v1.reservations import shown
+from reservations import services
 from sessions import selectors as selectors_of_sessions
 from sessions import services as sessions
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from gpuaas.accounts.models import User
-    from reservations.models import Reservation
 
 
 class Approval(inputs.StrictInput):
@@ -41,13 +33,14 @@ class ReservationApprove(APIView):
 
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
-        reservation = _visible(person, public_id, now)
+        reservation = reach.visible(person, public_id, now=now)
+        preconditions.check(request, reservation)
         data = Approval(data=request.data)
         data.is_valid(raise_exception=True)
         services.approve(
             reservation=reservation, actor=person, reason=data.validated_data["reason"], now=now
         )
-        return Response(ReservationOutput(reservation).data)
+        return shown(reservation)
 
 
 class ReservationReject(APIView):
@@ -55,13 +48,14 @@ class ReservationReject(APIView):
 
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
-        reservation = _visible(person, public_id, now)
+        reservation = reach.visible(person, public_id, now=now)
+        preconditions.check(request, reservation)
         data = Rejection(data=request.data)
         data.is_valid(raise_exception=True)
         services.reject(
             reservation=reservation, actor=person, reason=data.validated_data["reason"], now=now
         )
-        return Response(ReservationOutput(reservation).data)
+        return shown(reservation)
 
 
 class ReservationConfirm(APIView):
@@ -69,9 +63,9 @@ class ReservationConfirm(APIView):
 
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
-        reservation = _changeable(person, public_id, now)
+        reservation = reach.changeable(request, public_id, now=now)
         services.confirm(reservation=reservation, actor=person, now=now)
-        return Response(ReservationOutput(reservation).data)
+        return shown(reservation)
 
 
 class ReservationOpen(APIView):
@@ -79,7 +73,7 @@ class ReservationOpen(APIView):
 
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
-        reservation = _visible(person, public_id, now)
+        reservation = reach.visible(person, public_id, now=now)
         session = (
             selectors_of_sessions.sessions_visible_to(person, now=now)
             .filter(reservation=reservation)
@@ -96,20 +90,6 @@ class ReservationPass(APIView):
 
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
-        reservation = _changeable(person, public_id, now)
+        reservation = reach.changeable(request, public_id, now=now)
         services.pass_on(reservation=reservation, actor=person, now=now)
-        return Response(ReservationOutput(reservation).data)
-
-
-def _changeable(person: "User", public_id: UUID, now: "datetime") -> "Reservation":
-    reservation = _visible(person, public_id, now)
-    changeable = selectors.reservations_changeable_by(person, now=now)
-    if not changeable.filter(pk=reservation.pk).exists():
-        raise services.NotYourTeam(f"you may look at the bookings of {reservation.team}, not more")
-    return reservation
-
-
-def _visible(person: "User", public_id: UUID, now: "datetime") -> "Reservation":
-    return get_object_or_404(
-        selectors.reservations_visible_to(person, now=now), public_id=public_id
-    )
+        return shown(reservation)

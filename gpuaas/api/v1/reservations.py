@@ -1,14 +1,12 @@
 """``/api/v1/reservations/``: book, look, cancel, give back."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from django.db.models import Model, QuerySet
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework import serializers
@@ -18,13 +16,16 @@ from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
-from gpuaas.api import fields, inputs, offers, pages
+from gpuaas.api import fields, inputs, offers, pages, preconditions, reach
 from gpuaas.api.callers import caller
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
 from reservations import lifecycle, policy, selectors, services
 from reservations.capacity import Window
 from sessions import selectors as sessions
+
+if TYPE_CHECKING:
+    from reservations.models import Reservation
 
 # Bounds that keep nonsense out of arithmetic and columns; the rules proper are the domain's.
 MOST: Final = 2**31 - 1
@@ -97,6 +98,7 @@ class ReservationOutput(serializers.Serializer[Any]):
     cost_minor = serializers.IntegerField()
     currency = serializers.CharField()
     overridden = serializers.ListField()
+    version = serializers.IntegerField()
     pending_on = serializers.CharField()
     approver = serializers.SerializerMethodField()
     held_until = serializers.DateTimeField()
@@ -168,9 +170,9 @@ class ReservationList(APIView):
         data = ReservationInput(data=request.data)
         data.is_valid(raise_exception=True)
         now, person, given = timezone.now(), caller(request), data.validated_data
-        pool = _named("pool", given["pool"], inventory.pools())
+        pool = named("pool", given["pool"], inventory.pools())
         # A team that the caller cannot see and one that does not exist look the same.
-        team = _named("team", given["team"], accounts.teams_visible_to(person, now=now))
+        team = named("team", given["team"], accounts.teams_visible_to(person, now=now))
         usual = services.usual_demand(
             pool=pool, resource_name=given["resource_name"], units=given["units"]
         )
@@ -212,7 +214,7 @@ class ReservationDetail(APIView):
 
     def get(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
-        reservation = _visible(person, public_id, now=now)
+        reservation = reach.visible(person, public_id, now=now)
         workspace = (
             sessions.sessions_visible_to(person, now=now).filter(reservation=reservation).first()
         )
@@ -228,7 +230,8 @@ class ReservationDetail(APIView):
                         else ()
                     )
                 ],
-            }
+            },
+            headers={"ETag": preconditions.etag(reservation)},
         )
 
 
@@ -237,7 +240,8 @@ class ReservationAcceptOffer(APIView):
 
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
-        reservation = _visible(person, public_id, now=now)
+        reservation = reach.visible(person, public_id, now=now)
+        preconditions.check(request, reservation)
         data = OfferChoice(data=request.data)
         data.is_valid(raise_exception=True)
         booked = services.accept_offer(
@@ -255,14 +259,14 @@ class ReservationCancel(APIView):
     """End a booking that is not wanted any more, started or not."""
 
     def post(self, request: Request, public_id: UUID) -> Response:
-        return _end(services.cancel, caller(request), public_id)
+        return _end(services.cancel, request, public_id)
 
 
 class ReservationGiveBack(APIView):
     """End a running booking early: others can have the rest of its window."""
 
     def post(self, request: Request, public_id: UUID) -> Response:
-        return _end(services.give_back, caller(request), public_id)
+        return _end(services.give_back, request, public_id)
 
 
 class ExtensionInput(serializers.Serializer[None]):
@@ -283,7 +287,7 @@ class ReservationExtension(APIView):
 
     def get(self, request: Request, public_id: UUID) -> Response:
         now = timezone.now()
-        reservation = _visible(caller(request), public_id, now=now)
+        reservation = reach.visible(caller(request), public_id, now=now)
         longest = services.longest_extension(reservation=reservation, now=now)
         return Response(
             {
@@ -301,15 +305,15 @@ class ReservationExtend(APIView):
     def post(self, request: Request, public_id: UUID) -> Response:
         data = ExtensionInput(data=request.data)
         data.is_valid(raise_exception=True)
-        now, person = timezone.now(), caller(request)
-        reservation = _changeable(person, public_id, now=now)
+        now = timezone.now()
+        reservation = reach.changeable(request, public_id, now=now)
         services.extend(
             reservation=reservation,
             ends_at=data.validated_data.get("ends_at"),
-            actor=person,
+            actor=caller(request),
             now=now,
         )
-        return Response(ReservationOutput(reservation).data)
+        return shown(reservation)
 
 
 def _approval(person: User, given: Mapping[str, Any]) -> services.Approval | None:
@@ -329,28 +333,22 @@ def _number_of(request: Request, person: User) -> UUID:
     return uuid5(UUID(int=person.pk), key) if key else uuid4()
 
 
-def _end(service: Callable[..., None], person: User, public_id: UUID) -> Response:
+def _end(service: Callable[..., None], request: Request, public_id: UUID) -> Response:
     now = timezone.now()
-    reservation = _changeable(person, public_id, now=now)
-    service(reservation=reservation, actor=person, now=now)
-    return Response(ReservationOutput(reservation).data)
+    reservation = reach.changeable(request, public_id, now=now)
+    service(reservation=reservation, actor=caller(request), now=now)
+    return shown(reservation)
 
 
-def _changeable(person: User, public_id: UUID, *, now: datetime) -> Any:
-    reservation = _visible(person, public_id, now=now)
-    changeable = selectors.reservations_changeable_by(person, now=now)
-    if not changeable.filter(public_id=public_id).exists():
-        raise services.NotYourTeam(f"you may look at the bookings of {reservation.team}, not more")
-    return reservation
+def shown(reservation: "Reservation") -> Response:
+    """Return the booking as it is after a change, with the ETag of that version."""
+    reservation.refresh_from_db(fields=["version"])
+    body = ReservationOutput(reservation).data
+    return Response(body, headers={"ETag": preconditions.etag(reservation)})
 
 
-def _visible(person: User, public_id: UUID, *, now: datetime) -> Any:
-    return get_object_or_404(
-        selectors.reservations_visible_to(person, now=now), public_id=public_id
-    )
-
-
-def _named(field: str, slug: str, among: QuerySet[M]) -> M:
+def named(field: str, slug: str, among: QuerySet[M]) -> M:
+    """Return the row of that slug; what is not among them is refused by its field."""
     found = among.filter(slug=slug).first()
     if found is None:
         message = f"There is no {field} {slug!r} that you can use."

@@ -9,6 +9,7 @@ from gpuaas.api.v1 import (
     inventory,
     kubeconfig,
     me,
+    moves,
     notices,
     planning,
     pools,
@@ -129,6 +130,16 @@ urlpatterns = [
         "reservations/<uuid:public_id>/flag/accept/",
         reservations.ReservationAcceptOffer.as_view(),
         name="reservation-accept-offer",
+    ),
+    path(
+        "reservations/<uuid:public_id>/shorten/",
+        moves.ReservationShorten.as_view(),
+        name="reservation-shorten",
+    ),
+    path(
+        "reservations/<uuid:public_id>/move/",
+        moves.ReservationMove.as_view(),
+        name="reservation-move",
     ),
     path(
         "reservations/<uuid:public_id>/give-back/",
