@@ -1,10 +1,13 @@
 """Reservations in the admin site: to be seen, and canceled through the service."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -83,6 +86,12 @@ class OfType(admin.SimpleListFilter):
         return queryset.filter(resource_name=self.value()) if self.value() else queryset
 
 
+class WithReason(ActionForm):
+    """What is done with the chosen rows, and why: whoever asked for a rejected one is told."""
+
+    reason = forms.CharField(max_length=200, required=False)
+
+
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     for_managers = True
@@ -98,11 +107,12 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
         "state",
         "in_the_portal",
     )
-    list_filter = (StartsWithin, "state", "pool", OfType)
+    list_filter = (StartsWithin, "state", "pending_on", "is_no_show", "pool", OfType)
     search_fields = ("public_id",)  # see get_search_results
     search_help_text = "A number, the beginning of a user name or, within 90 days, of a purpose"
     sortable_by = ("starts_at",)
-    actions = ("cancel_chosen",)
+    action_form = WithReason
+    actions = ("cancel_chosen", "approve_chosen", "reject_chosen")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
         return selectors.reservations_visible_to(_user(request), now=timezone.now())
@@ -125,15 +135,38 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
         """Cancel each of them; those that cannot be canceled are named, and stay as they are."""
         user, now = _user(request), timezone.now()
         changeable = selectors.reservations_changeable_by(user, now=now).filter(pk__in=chosen)
-        canceled = 0
-        for reservation in changeable:
+        done = self._each(request, changeable, partial(services.cancel, actor=user, now=now))
+        self.message_user(request, f"{done} canceled")
+
+    @admin.action(description="Approve the chosen reservations")
+    def approve_chosen(self, request: HttpRequest, chosen: QuerySet[Reservation]) -> None:
+        """Approve each of them; those that this person may not approve are named, and stay."""
+        approve = partial(
+            services.approve, actor=_user(request), now=timezone.now(), reason=_reason(request)
+        )
+        self.message_user(request, f"{self._each(request, chosen, approve)} approved")
+
+    @admin.action(description="Reject the chosen reservations, with the reason given")
+    def reject_chosen(self, request: HttpRequest, chosen: QuerySet[Reservation]) -> None:
+        """Reject each of them; those that this person may not reject are named, and stay."""
+        reject = partial(
+            services.reject, actor=_user(request), now=timezone.now(), reason=_reason(request)
+        )
+        self.message_user(request, f"{self._each(request, chosen, reject)} rejected")
+
+    def _each(
+        self, request: HttpRequest, chosen: QuerySet[Reservation], service: Callable[..., None]
+    ) -> int:
+        """Call ``service`` for each of them; say which it refuses, and return how many it did."""
+        done = 0
+        for reservation in chosen:
             try:
-                services.cancel(reservation=reservation, actor=user, now=now)
+                service(reservation=reservation)
             except DomainError as refused:
                 self.message_user(request, f"{reservation}: {refused}", messages.ERROR)
             else:
-                canceled += 1
-        self.message_user(request, f"{canceled} canceled")
+                done += 1
+        return done
 
 
 @admin.register(TeamRules)
@@ -158,6 +191,10 @@ class PoolRulesAdmin(ReadOnlyAdmin[PoolRules]):
 class UnitPriceAdmin(ReadOnlyAdmin[UnitPrice]):
     list_display = ("pool", "resource_name", "minor_units_per_unit_hour", "currency", "valid_from")
     list_select_related = ("pool",)
+
+
+def _reason(request: HttpRequest) -> str:
+    return request.POST.get("reason", "")
 
 
 def _user(request: HttpRequest) -> User:

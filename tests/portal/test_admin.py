@@ -1,13 +1,17 @@
 """The admin site: who sees which rows, and that only services change them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
 from gpuaas.audit.models import AuditEvent
+from gpuaas.inventory.models import Pool
+from reservations.capacity import Window
 from reservations.lifecycle import State
 from reservations.models import Reservation
 from tests import make
@@ -116,6 +120,43 @@ def test_canceling_goes_through_the_service(manager: Client, book: Book) -> None
     assert b"1 canceled" in answer.content
     assert b"cannot go from COMPLETED" in answer.content
     assert AuditEvent.objects.filter(action="reservation.canceled").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "state", "said"),
+    [
+        ("approve_chosen", "", State.APPROVED, b"1 approved"),
+        ("reject_chosen", "next week", State.CANCELED, b"1 rejected"),
+        ("reject_chosen", "", State.PENDING, b"say why it is rejected"),
+    ],
+)
+def test_managers_decide_what_waits_for_them(
+    *,
+    action: str,
+    reason: str,
+    state: State,
+    said: bytes,
+    manager: Client,
+    team: Team,
+    pool: Pool,
+) -> None:
+    now = timezone.now()
+    soon = Window(now + timedelta(hours=1), now + timedelta(hours=2))
+    waits, other = (
+        make.reservation(of=pool, by=team, at=soon, state=each, created_at=now)
+        for each in (State.PENDING, State.APPROVED)
+    )
+
+    answer = manager.post(
+        changelist("reservations_reservation"),
+        {"action": action, "reason": reason, "_selected_action": [waits.pk, other.pk]},
+        follow=True,
+    )
+
+    waits.refresh_from_db()
+    assert waits.state == state
+    assert said in answer.content
+    assert b"it does not wait for an approval" in answer.content
 
 
 def test_a_membership_made_here_carries_the_managers_grant(
