@@ -117,17 +117,19 @@ def narrowed(
 ) -> QuerySet[AuditEvent]:
     """Narrow ``trail``; ``actor`` is a user name, ``team`` a slug, the period half-open.
 
-    By columns of the table itself, so that an index leads to the newest of them.
+    By numbers that are known before, so that an index leads to the newest of them.
     """
+    people = User.objects.filter(username=actor).values_list("pk", flat=True)
+    teams = Team.objects.filter(slug=team).values_list("pk", flat=True)
     wanted: dict[str, object] = {
         "action": action,
         "subject": subject,
-        "actor": actor and Subquery(User.objects.filter(username=actor).values("pk")[:1]),
-        "team": team and Subquery(Team.objects.filter(slug=team).values("pk")[:1]),
+        "actor__in": list(people) if actor else None,
+        "team__in": list(teams) if team else None,
         "at__gte": since,
         "at__lt": until,
     }
-    return trail.filter(**{name: value for name, value in wanted.items() if value})
+    return trail.filter(**{name: value for name, value in wanted.items() if value is not None})
 
 
 def members_of(team: Team) -> QuerySet[Membership]:
