@@ -20,8 +20,11 @@ from gpuaas.accounts.models import User
 from gpuaas.core.admin import ReadOnlyAdmin
 from gpuaas.core.errors import DomainError
 from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory import services as hardware
+from gpuaas.inventory.admin import DeviceAdmin
+from gpuaas.inventory.models import Device, DeviceState
 from reservations import selectors, services
-from reservations.models import PoolRules, Reservation, TeamRules, UnitPrice
+from reservations.models import BookingFlag, PoolRules, Reservation, TeamRules, UnitPrice
 from reservations.selectors import number_in
 
 
@@ -112,7 +115,7 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     search_help_text = "A number, the beginning of a user name or, within 90 days, of a purpose"
     sortable_by = ("starts_at",)
     action_form = WithReason
-    actions = ("cancel_chosen", "approve_chosen", "reject_chosen")
+    actions = ("cancel_chosen", "give_back_chosen", "approve_chosen", "reject_chosen")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
         return selectors.reservations_visible_to(_user(request), now=timezone.now())
@@ -133,10 +136,12 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     @admin.action(description="Cancel the chosen reservations")
     def cancel_chosen(self, request: HttpRequest, chosen: QuerySet[Reservation]) -> None:
         """Cancel each of them; those that cannot be canceled are named, and stay as they are."""
-        user, now = _user(request), timezone.now()
-        changeable = selectors.reservations_changeable_by(user, now=now).filter(pk__in=chosen)
-        done = self._each(request, changeable, partial(services.cancel, actor=user, now=now))
-        self.message_user(request, f"{done} canceled")
+        self._end_each(request, chosen, services.cancel, "canceled")
+
+    @admin.action(description="Give back the chosen reservations")
+    def give_back_chosen(self, request: HttpRequest, chosen: QuerySet[Reservation]) -> None:
+        """End each of them early; those that do not run are named, and stay as they are."""
+        self._end_each(request, chosen, services.give_back, "given back")
 
     @admin.action(description="Approve the chosen reservations")
     def approve_chosen(self, request: HttpRequest, chosen: QuerySet[Reservation]) -> None:
@@ -154,6 +159,18 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
         )
         self.message_user(request, f"{self._each(request, chosen, reject)} rejected")
 
+    def _end_each(
+        self,
+        request: HttpRequest,
+        chosen: QuerySet[Reservation],
+        service: Callable[..., None],
+        word: str,
+    ) -> None:
+        user, now = _user(request), timezone.now()
+        changeable = selectors.reservations_changeable_by(user, now=now).filter(pk__in=chosen)
+        done = self._each(request, changeable, partial(service, actor=user, now=now))
+        self.message_user(request, f"{done} {word}")
+
     def _each(
         self, request: HttpRequest, chosen: QuerySet[Reservation], service: Callable[..., None]
     ) -> int:
@@ -167,6 +184,68 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
             else:
                 done += 1
         return done
+
+
+@admin.register(BookingFlag)
+class BookingFlagAdmin(ReadOnlyAdmin[BookingFlag]):
+    """The bookings in trouble that could not be moved: the flag goes when they are well."""
+
+    for_managers = True
+    list_display = ("reservation", "team", "cause", "detail", "since", "in_the_portal")
+    list_filter = ("cause",)
+    ordering = ("since", "pk")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BookingFlag]:
+        return selectors.open_flags_visible_to(_user(request), now=timezone.now())
+
+    @admin.display(description="team")
+    def team(self, flag: BookingFlag) -> str:
+        return str(flag.reservation.team)
+
+    @admin.display(description="in the portal")
+    def in_the_portal(self, flag: BookingFlag) -> str:
+        address = reverse("portal:reservation", args=[flag.reservation.public_id])
+        return format_html('<a href="{}">Booking and offers</a>', address)
+
+
+def _put_into(state: DeviceState) -> Callable[..., None]:
+    @admin.action(description=f"Put the chosen devices into: {state.label.lower()}")
+    def put(self: "BookedDeviceAdmin", request: HttpRequest, chosen: QuerySet[Device]) -> None:
+        self.put(request, chosen, state)
+
+    put.__name__ = f"put_{state.value}"
+    return put
+
+
+admin.site.unregister(Device)
+
+
+@admin.register(Device)
+class BookedDeviceAdmin(DeviceAdmin):
+    """Devices change their state here and not below: bookings on them are healed at once."""
+
+    action_form = WithReason
+    actions = tuple(_put_into(state) for state in DeviceState)
+
+    def put(self, request: HttpRequest, chosen: QuerySet[Device], state: DeviceState) -> None:
+        """Put each into ``state``; what is refused is named, and stays as it is."""
+        now, touched, changed = timezone.now(), {}, 0
+        for device in chosen.select_related("node__pool"):
+            try:
+                hardware.set_device_state(
+                    device=device,
+                    state=state,
+                    reason=_reason(request),
+                    actor=_user(request),
+                    now=now,
+                )
+            except DomainError as refused:
+                self.message_user(request, f"{device}: {refused}", messages.ERROR)
+            else:
+                changed += 1
+                touched[device.node.pool_id] = device.node.pool
+        services.heal_these(pools=touched.values(), now=now)
+        self.message_user(request, f"{changed} changed")
 
 
 @admin.register(TeamRules)

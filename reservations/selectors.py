@@ -84,6 +84,13 @@ def flagged(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:
     return reservations.filter(Exists(flags), state__in=lifecycle.HOLDS_CAPACITY)
 
 
+def open_flags_visible_to(user: User, *, now: datetime) -> QuerySet[BookingFlag]:
+    """Return what the matter is with the visible bookings that are in trouble."""
+    teams = accounts.teams_visible_to(user, now=now)
+    found = BookingFlag.objects.filter(resolved_at=None, reservation__team__in=teams)
+    return found.select_related("reservation__team")
+
+
 def flag_of(reservation: Reservation) -> BookingFlag | None:
     """Return what the matter is with a live booking; None: it is well."""
     if not reservation.is_live:

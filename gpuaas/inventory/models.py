@@ -282,3 +282,8 @@ class Closure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.pool or self.node}"
+
+    @property
+    def of_pool(self) -> Pool | None:
+        """The pool whose bookings it touches: its own, or that of its node."""
+        return self.node.pool if self.node else self.pool

@@ -15,7 +15,7 @@ from reservations.services.approvals import (
 )
 from reservations.services.budgets import announce_budgets
 from reservations.services.extension import extend, longest_extension
-from reservations.services.healing import Healing, heal, heal_all
+from reservations.services.healing import Healing, heal, heal_all, heal_these
 from reservations.services.limits import (
     RulesNotYours,
     RulesRefused,
@@ -86,6 +86,7 @@ __all__ = [
     "give_back",
     "heal",
     "heal_all",
+    "heal_these",
     "lapse_due",
     "longest_extension",
     "move",

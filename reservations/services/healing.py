@@ -53,8 +53,18 @@ class _Look:
 
 def heal_all(*, now: datetime) -> list[Healing]:
     """Heal every pool; one that is busy or crashes is left to the next time."""
+    return heal_these(pools=inventory.pools(), now=now)
+
+
+def heal_these(*, pools: Iterable[Pool | None], now: datetime) -> list[Healing]:
+    """Heal ``pools`` at once, whose hardware was just changed; None, of a free node, is no pool.
+
+    It raises nothing: the change stands, and what is left is done at the next tick.
+    """
     done = []
-    for pool in inventory.pools():
+    for pool in pools:
+        if pool is None:
+            continue
         try:
             done.append(heal(pool=pool, now=now))
         except errors.DomainError as busy:

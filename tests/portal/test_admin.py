@@ -7,13 +7,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
 from gpuaas.audit.models import AuditEvent
 from gpuaas.inventory.models import Pool
 from reservations.capacity import Window
 from reservations.lifecycle import State
-from reservations.models import Reservation
+from reservations.models import BookingFlag, PoolRules, Reservation, TeamRules
+from reservations.trouble import Cause
 from tests import make
 
 Book = Callable[..., Reservation]
@@ -178,3 +180,51 @@ def test_a_membership_made_here_carries_the_managers_grant(
     person = User.objects.get(pk=person.pk)
     assert Membership.objects.get(user=person).role == MembershipRole.MANAGER
     assert person.is_staff
+
+
+def test_giving_back_goes_through_the_service(manager: Client, book: Book) -> None:
+    running, not_begun = book(1, 2), book(3, 4)
+    Reservation.objects.filter(pk=running.pk).update(state=State.ACTIVE)
+    chosen = [running.pk, not_begun.pk]
+
+    answer = manager.post(
+        changelist("reservations_reservation"),
+        {"action": "give_back_chosen", "_selected_action": chosen},
+        follow=True,
+    )
+
+    running.refresh_from_db()
+    not_begun.refresh_from_db()
+    assert (running.state, not_begun.state) == (State.COMPLETED, State.APPROVED)
+    assert b"1 given back" in answer.content
+
+
+@pytest.mark.parametrize("name", ["device", "node", "closure", "pool", "cluster"])
+def test_a_list_of_hardware_costs_the_same_however_long_it_is(
+    platform_admin: Client, name: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(5):
+        pool = make.pool(nodes=3)
+        make.closure(of=pool, at=make.window(1, 2))
+
+    with django_assert_max_num_queries(11):
+        platform_admin.get(changelist(f"inventory_{name}"))
+
+
+@pytest.mark.parametrize("name", ["teamrules", "poolrules", "unitprice", "bookingflag"])
+def test_a_list_of_rules_and_flags_costs_the_same_however_long_it_is(
+    platform_admin: Client, name: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(8):
+        pool, team = make.pool(), make.team()
+        TeamRules.objects.create(team=team)
+        PoolRules.objects.create(pool=pool)
+        BookingFlag.objects.create(
+            reservation=make.reservation(of=pool, by=team),
+            cause=Cause.DEVICE.value,
+            detail="x",
+            since=make.NOON,
+        )
+
+    with django_assert_max_num_queries(8):
+        platform_admin.get(changelist(f"reservations_{name}"))

@@ -1,15 +1,17 @@
 """A booking in trouble in the portal: the banner, the badges, the exchange."""
 
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from gpuaas.accounts.models import MembershipRole, Team, User
+from gpuaas.accounts.models import MembershipRole, OrganisationRole, Team, User
 from gpuaas.inventory.models import Device, DeviceState
 from reservations import services
 from reservations.capacity import Window
-from reservations.models import Reservation
+from reservations.models import BookingFlag, Reservation
 from tests import make
 from tests.portal import at_hours
 from tests.portal.conftest import Book
@@ -89,3 +91,100 @@ def test_what_is_due_waits_for_its_hardware(browser: Client, team: Team, member:
     services.heal(pool=booked.pool, now=timezone.now())
 
     assert "Waiting for its hardware" in page(browser, booked)
+
+
+# --- administrators ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(client: Client) -> Client:
+    client = Client()
+    client.force_login(make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN))
+    return client
+
+
+def held_by(booked: Reservation) -> Device:
+    return Device.objects.filter(pk__in=booked.holds.values("device")).earliest("pk")
+
+
+def fail_in_portal(root: Client, device: Device) -> None:
+    address = reverse("portal:device_state", args=[device.pk])
+    root.post(address, {"state": "failed", "reason": "ECC errors"})
+
+
+def fail_over_rest(root: Client, device: Device) -> None:
+    root.patch(
+        f"/api/v1/inventory/devices/{device.pk}/",
+        {"state": "failed", "reason": "ECC errors"},
+        content_type="application/json",
+    )
+
+
+def fail_in_admin(root: Client, device: Device) -> None:
+    root.post(
+        reverse("admin:inventory_device_changelist"),
+        {"action": "put_failed", "reason": "ECC errors", "_selected_action": [device.pk]},
+    )
+
+
+def close_pool(root: Client, device: Device) -> None:
+    inputs = {"kind": "maintenance", "reason": "new fans", "target": "pool:lab"}
+    now = timezone.now()
+    at = {"starts_at": at_hours(now, 0.5).isoformat(), "ends_at": at_hours(now, 9).isoformat()}
+    root.post(reverse("portal:close"), {**inputs, **at})
+
+
+@pytest.mark.parametrize(
+    "change", [fail_in_portal, fail_over_rest, fail_in_admin, close_pool], ids=lambda f: f.__name__
+)
+def test_bookings_are_flagged_with_the_change_not_at_the_next_tick(
+    root: Client, book: Book, change: Callable[[Client, Device], None]
+) -> None:
+    booked = book(1, 3, units=4)
+
+    change(root, held_by(booked))
+
+    flag = BookingFlag.objects.get(reservation=booked, resolved_at=None)
+    inventory = root.get(reverse("portal:hardware")).content.decode()
+    listed = root.get(reverse("admin:reservations_bookingflag_changelist")).content.decode()
+    assert "Bookings in trouble" in inventory
+    assert reverse("portal:reservation", args=[booked.public_id]) in inventory
+    assert reverse("portal:reservation", args=[booked.public_id]) in listed
+    assert flag.get_cause_display() in listed
+
+
+def test_what_is_well_again_is_told_with_the_change_too(root: Client, booked: Reservation) -> None:
+    device = Device.objects.get(state=DeviceState.FAILED)
+    action = {"action": "put_in_service", "_selected_action": [device.pk]}
+
+    root.post(reverse("admin:inventory_device_changelist"), action)
+
+    assert not BookingFlag.objects.filter(resolved_at=None).exists()
+    assert "Bookings in trouble" not in root.get(reverse("portal:hardware")).content.decode()
+
+
+def test_a_device_that_goes_without_a_reason_stays(root: Client, book: Book) -> None:
+    device = held_by(book(1, 3))
+    action = {"action": "put_retired", "_selected_action": [device.pk]}
+
+    page = root.post(reverse("admin:inventory_device_changelist"), action, follow=True)
+
+    assert "say why it goes out of service" in page.content.decode()
+    device.refresh_from_db()
+    assert device.state == DeviceState.IN_SERVICE
+
+
+def test_a_manager_sees_flags_of_the_own_team_only(
+    client: Client, booked: Reservation, team: Team
+) -> None:
+    counts = []
+    for of in (team, make.team()):
+        client.force_login(make.user(teams=[of], role=MembershipRole.MANAGER))
+        answer = client.get(reverse("admin:reservations_bookingflag_changelist"))
+        counts.append(len(answer.context["cl"].result_list))
+
+    assert counts == [1, 0]
+
+
+def test_members_see_no_list_of_troubles(browser: Client, booked: Reservation) -> None:
+    assert "Bookings in trouble" not in browser.get(reverse("portal:hardware")).content.decode()

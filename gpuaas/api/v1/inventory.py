@@ -15,7 +15,8 @@ from rest_framework.views import APIView
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.inventory import files, selectors, services
-from gpuaas.inventory.models import Closure, ClosureKind, Cluster, Device, DeviceState, Node
+from gpuaas.inventory.models import Closure, ClosureKind, Cluster, Device, DeviceState, Node, Pool
+from reservations import services as reservations
 
 M = TypeVar("M", bound=Model)
 
@@ -161,6 +162,7 @@ class NodeDetail(APIView):
             actor=caller(request),
             now=timezone.now(),
         )
+        _heal(node.pool)
         return Response(NodeOutput(node).data)
 
 
@@ -189,6 +191,7 @@ class DeviceDetail(APIView):
             actor=caller(request),
             now=timezone.now(),
         )
+        _heal(device.node.pool)
         return Response(DeviceOutput(device).data)
 
 
@@ -216,6 +219,7 @@ class ClosureList(APIView):
             actor=caller(request),
             now=timezone.now(),
         )
+        _heal(closure.of_pool)
         return Response(ClosureOutput(closure).data, status=HTTPStatus.CREATED)
 
 
@@ -226,6 +230,7 @@ class ClosureCancel(APIView):
         services.check_may_change(actor=caller(request))
         closure = get_object_or_404(selectors.closures(), pk=number)
         services.cancel_closure(closure=closure, actor=caller(request), now=timezone.now())
+        _heal(closure.of_pool)
         return Response(ClosureOutput(closure).data)
 
 
@@ -241,7 +246,14 @@ class Import(APIView):
             now=timezone.now(),
             dry_run=dry_run,
         )
+        if report.changes and not dry_run:
+            reservations.heal_all(now=timezone.now())
         return Response({"dry_run": dry_run, "changes": report.changes})
+
+
+def _heal(pool: Pool | None) -> None:
+    """Move or flag the bookings that the change took the ground from: now, not at the next tick."""
+    reservations.heal_these(pools=[pool], now=timezone.now())
 
 
 def _show(output: type[serializers.Serializer[M]], rows: Iterable[M]) -> list[dict[str, Any]]:

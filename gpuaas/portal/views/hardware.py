@@ -1,6 +1,7 @@
 """``/inventory/``: the hardware, for everybody to see and for administrators to change."""
 
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -17,8 +18,11 @@ from gpuaas.core.errors import DomainError
 from gpuaas.inventory import files, selectors, services
 from gpuaas.inventory.models import ClosureKind, DeviceState, Node, Pool
 from gpuaas.portal.access import PortalRequest, for_administrators, for_people
+from gpuaas.portal.cards import bookings
 from gpuaas.portal.cards import hardware as cards
 from gpuaas.portal.forms.hardware import ClosureForm, ImportForm, NodeForm, StateForm
+from reservations import selectors as booked
+from reservations import services as reservations
 
 PER_PAGE: Final = 25
 
@@ -35,6 +39,7 @@ def hardware(request: PortalRequest, user: User) -> HttpResponse:
         "nodes": [cards.node_card(node, types.get(node.pk, ())) for node in nodes],
         "page": page,
         "pools": list(selectors.pools()),
+        "troubled": _in_trouble(user, now) if user.is_platform_admin else [],
         "closures": [
             cards.closure_card(each, now=now)
             for each in selectors.coming_closures(now=now)[:PER_PAGE]
@@ -42,6 +47,14 @@ def hardware(request: PortalRequest, user: User) -> HttpResponse:
         "may_change": user.is_platform_admin,
     }
     return render(request, "portal/hardware.html", context)
+
+
+def _in_trouble(user: User, now: datetime) -> list[bookings.BookingCard]:
+    """Return the bookings that nothing could be done for, those that start first before others."""
+    visible = booked.reservations_visible_to(user, now=now)
+    found = booked.with_flags(booked.flagged(visible)).select_related("workspace")
+    soonest = found.order_by("starts_at", "pk")[:PER_PAGE]
+    return [bookings.booking_card(each, may_change=False, now=now) for each in soonest]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,6 +73,7 @@ def node(request: PortalRequest, user: User, number: int) -> HttpResponse:
                     node=found, **form.cleaned_data, actor=user, now=timezone.now()
                 ),
                 "The node was changed.",
+                pool=found.pool,
             )
         return redirect("portal:node", number)
     types = selectors.types_by_node([found])
@@ -92,6 +106,7 @@ def device_state(request: PortalRequest, user: User, number: int) -> HttpRespons
                 now=timezone.now(),
             ),
             f"{device.resource_name} #{device.ordinal} was changed.",
+            pool=device.node.pool,
         )
     return redirect("portal:node", device.node_id)
 
@@ -130,6 +145,8 @@ def close(request: PortalRequest, user: User) -> HttpResponse:
         except DomainError as refused:
             form.add_error(None, str(refused))
         else:
+            target = targets[given["target"]]
+            _heal(target if isinstance(target, Pool) else target.pool)
             messages.success(request, "Planned.")
             return redirect("portal:hardware")
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
@@ -146,6 +163,7 @@ def open_again(request: PortalRequest, user: User, number: int) -> HttpResponse:
         request,
         lambda: services.cancel_closure(closure=closure, actor=user, now=timezone.now()),
         "Cancelled.",
+        pool=closure.of_pool,
     )
     return redirect("portal:hardware")
 
@@ -171,6 +189,7 @@ def bring_in(request: PortalRequest, user: User) -> HttpResponse:
             context["problems"] = [str(refused)]
         else:
             if is_order:
+                reservations.heal_all(now=timezone.now())
                 messages.success(request, f"Imported: {len(report.changes)} changes.")
                 return redirect("portal:hardware")
             context["changes"] = report.changes
@@ -178,10 +197,18 @@ def bring_in(request: PortalRequest, user: User) -> HttpResponse:
     return render(request, "portal/import.html", context, status=status)
 
 
-def _tell(request: PortalRequest, act: Callable[[], object], done: str) -> None:
+def _tell(
+    request: PortalRequest, act: Callable[[], object], done: str, *, pool: Pool | None
+) -> None:
     try:
         act()
     except DomainError as refused:
         messages.error(request, f"Nothing was changed: {refused}.")
     else:
+        _heal(pool)
         messages.success(request, done)
+
+
+def _heal(pool: Pool | None) -> None:
+    """Move or flag the bookings that the change took the ground from: now, not at the next tick."""
+    reservations.heal_these(pools=[pool], now=timezone.now())
