@@ -16,6 +16,7 @@ SLICE = "nvidia.com/mig-1g.24gb"
 WHOLE_GPU = "nvidia.com/gpu"
 PROVISIONED_WITHIN = 60_000  # milliseconds: a tick, and the pod's own start
 GONE_WITHIN = 60_000
+OPENED_WITHIN = 15_000  # over the page that notes it
 
 
 def log_in(page: Page, username: str) -> None:
@@ -59,7 +60,9 @@ def test_from_the_login_to_giving_back(page: Page, product: Product, complaints:
     before = namespaces(product)
     with page.expect_popup() as opened:
         link.click()
-    expect(opened.value.get_by_role("heading")).to_have_text("Your workspace is running")
+    expect(opened.value.get_by_role("heading")).to_have_text(
+        "Your workspace is running", timeout=OPENED_WITHIN
+    )
     [namespace] = [name for name in before if name in opened.value.url]
 
     page.get_by_test_id("give-back").click()

@@ -9,7 +9,7 @@ import pytest
 
 from gpuaas.accounts.models import MembershipRole, OrganisationRole, Team, User
 from gpuaas.audit import selectors as audit
-from gpuaas.inventory.models import Pool
+from gpuaas.inventory.models import Device, DeviceState, Pool
 from gpuaas.notifications.models import OutboxMessage
 from reservations import facts, policy, selectors, services
 from reservations.lifecycle import PendingOn, State
@@ -344,3 +344,20 @@ def test_a_booking_that_ends_is_no_more_in_the_queue(
     services.cancel(reservation=pending, actor=pending.requested_by, now=make.NOON)
 
     assert not selectors.approvals_for(manager, now=make.NOON).exists()
+
+
+def test_what_is_pending_is_moved_when_its_device_fails(
+    book: Callable[..., Reservation], manager: User, pool: Pool
+) -> None:
+    pending = book()
+    (broken, *_) = pending.holds.values_list("device", flat=True)
+    Device.objects.filter(pk=broken).update(state=DeviceState.FAILED)
+
+    services.heal(pool=pool, now=make.NOON)
+
+    held = set(pending.holds.values_list("device", flat=True))
+    assert len(held) == 2
+    assert broken not in held
+    services.approve(
+        reservation=Reservation.objects.get(pk=pending.pk), actor=manager, now=make.NOON
+    )

@@ -9,9 +9,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from gpuaas.accounts.models import User
+from gpuaas.accounts.models import OrganisationRole, Team, User
 from gpuaas.inventory.models import Pool
 from gpuaas.portal.forms.booking import next_morning
+from reservations import services
 from reservations.models import Reservation
 from tests import make
 
@@ -232,3 +233,20 @@ def test_a_form_in_the_browsers_history_is_not_shown_again(
 ) -> None:
     assert pool.pk
     assert "no-store" in browser.get(url)["Cache-Control"]
+
+
+def test_what_needs_an_approval_is_held_and_said_to_be(
+    browser: Client, url: str, filled: dict[str, str], member: User
+) -> None:
+    admin = make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN)
+    team = Team.objects.get(slug="vision")
+    changes = {"approval_above_units": 0}
+    services.set_team_rules(team=team, changes=changes, actor=admin, now=timezone.now())
+    start = timezone.now() + timedelta(hours=2)
+    later = {**filled, "begins": "later", "starts_at": text(start)}
+
+    answer = browser.post(url, later, follow=True)
+
+    assert Reservation.objects.get().state == "PENDING"
+    assert b"Held until somebody approves it" in answer.content
+    assert b"Waiting for approval" in answer.content

@@ -23,6 +23,7 @@ from gpuaas.portal.cards.types import PoolCard
 from gpuaas.portal.forms.booking import LATER, UNTIL, BookingForm
 from gpuaas.portal.views.home import pool_cards
 from reservations import policy, selectors, services
+from reservations.lifecycle import State
 
 if TYPE_CHECKING:
     from gpuaas.inventory.models import Pool
@@ -87,7 +88,9 @@ def _take(
         except DomainError as refused:
             form.add_error(None, str(refused))
         else:
-            messages.success(request, f"Booked for {reservation.team}.")
+            is_held = reservation.state == State.PENDING
+            done = "Held until somebody approves it, for" if is_held else "Booked for"
+            messages.success(request, f"{done} {reservation.team}.")
             return redirect("portal:reservation", reservation.public_id)
     return _page(request, form, pools, shortage=shortage, override=override)
 
