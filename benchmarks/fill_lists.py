@@ -172,8 +172,8 @@ _STATEMENTS = (
     """
     INSERT INTO notifications_delivery (message_id, channel, person_id, state, next_try_at,
         attempts, last_error, finished_at)
-    SELECT message_id, 'mail', person_id,
-        CASE WHEN id %% 1000 = 0 THEN 'given_up' ELSE 'delivered' END, created_at, 1, '', created_at
+    SELECT message_id, 'email', person_id,
+        CASE WHEN id %% 1000 = 0 THEN 'dead' ELSE 'done' END, created_at, 1, '', created_at
     FROM notifications_notice
     """,
 )

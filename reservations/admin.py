@@ -100,15 +100,13 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     for_managers = True
     list_display = (
         "__str__",
+        "state",
+        "starts_at",
+        "ends_at",
+        "in_the_portal",
         "team",
         "requested_by",
         "pool",
-        "resource_name",
-        "units",
-        "starts_at",
-        "ends_at",
-        "state",
-        "in_the_portal",
     )
     list_filter = (StartsWithin, "state", "pending_on", "is_no_show", "pool", OfType)
     search_fields = ("public_id",)  # see get_search_results

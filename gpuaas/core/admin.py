@@ -28,6 +28,7 @@ class ServicesAdmin(TypedAdmin[Row]):
     """Rows that services write: what these refuse is told, and nothing is changed."""
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they count all rows, once a choice
 
     def changeform_view(
         self,
@@ -62,6 +63,7 @@ class ReadOnlyAdmin(TypedAdmin[Row]):
 
     for_managers = False
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they count all rows, once a choice
     paginator = ShortPaginator
     list_per_page = 50
     list_max_show_all = 0  # no link to all of it

@@ -115,6 +115,11 @@ class Delivery(models.Model):
                 condition=Q(state=DeliveryState.WAITING),
                 name="delivery_waiting",
             ),
+            models.Index(
+                fields=("-id",),
+                condition=Q(state=DeliveryState.DEAD),
+                name="delivery_dead",
+            ),
         )
 
     def __str__(self) -> str:

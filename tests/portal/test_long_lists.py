@@ -19,10 +19,12 @@ from gpuaas.accounts.models import MembershipRole, OrganisationRole, Team
 from gpuaas.core import paging
 from gpuaas.core.admin import ReadOnlyAdmin
 from gpuaas.inventory.models import Pool
+from gpuaas.notifications import services as notifications
 from reservations.capacity import Window
 from reservations.lifecycle import State
 from reservations.models import Reservation
 from tests import make
+from tests.notifications.tellers import announce
 
 pytestmark = pytest.mark.django_db
 RESERVATIONS = "/admin/reservations/reservation/"
@@ -97,7 +99,11 @@ def test_a_row_more_is_no_query_more(
 
 @pytest.mark.parametrize("name", sorted(changelists()))
 def test_no_list_of_the_admin_site_counts_all_rows(name: str, administrator: Client) -> None:
-    asked = sql_of(administrator, reverse(name))
+    asked = [
+        sql
+        for query in ("", "?_facets=True")
+        for sql in sql_of(administrator, f"{reverse(name)}{query}")
+    ]
     counting = [sql for sql in asked if "COUNT(" in sql and "LIMIT" not in sql]
     distinct = [sql for sql in asked if "DISTINCT" in sql]
 
@@ -185,3 +191,21 @@ def test_the_admin_site_has_pages_of_the_first_rows_only(
     assert paging.ShortPaginator(Reservation.objects.all(), 3).num_pages == 2
     assert paging.ShortPaginator(Reservation.objects.all(), 3).count == 4
     assert paging.ShortPaginator([1, 2, 3, 4, 5], 3).count == 4
+
+
+def test_searching_deliveries(administrator: Client) -> None:
+    team = make.team()
+    people = [make.user(teams=[team]) for _ in range(2)]
+    for number, person in enumerate(people):
+        announce(team=team, to=person, key=f"key-{number}", at=timezone.now())
+    notifications.fan_out(now=timezone.now())
+
+    def seen(text: str) -> set[str | None]:
+        page = administrator.get("/admin/notifications/delivery/", {"q": text})
+        rows = page.context["cl"].result_list
+        return {each.person and each.person.username for each in rows}
+
+    first, second = (person.username for person in people)
+    assert {first, second} <= seen("")
+    assert seen(first) == seen("key-0") == {first}
+    assert seen("key") == set()
