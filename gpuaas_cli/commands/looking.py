@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 import click
@@ -18,8 +18,9 @@ LONGEST_BOOKING = timedelta(days=14)
 @click.command(cls=Verb)
 @click.option("--pool", help="Only this pool.")
 @click.option("--type", "kind", help="Only this type, e.g. 1g.24gb or nvidia.com/gpu.")
+@click.option("--hours", type=click.IntRange(1, 336), help="Hour by hour, for so many hours.")
 @pass_desk
-def free(desk: Desk, pool: str | None, kind: str | None) -> None:
+def free(desk: Desk, pool: str | None, kind: str | None, hours: int | None) -> None:
     """Show the pools and what of each type is free, now and next."""
     rows = [
         {"pool": each.get("slug"), **type_}
@@ -29,7 +30,11 @@ def free(desk: Desk, pool: str | None, kind: str | None) -> None:
         if kind is None or is_called(type_, kind)
     ]
     screen = desk.screen
-    if screen.as_json:
+    if hours is not None:
+        _show_hours(
+            desk, [(str(each["pool"]), str(each.get("resource_name"))) for each in rows], hours
+        )
+    elif screen.as_json:
         screen.json(rows)
     elif rows:
         columns = ("POOL", "TYPE", "MEMORY", "FREE", "AT ONCE", "UNTIL", "MORE FROM")
@@ -37,6 +42,37 @@ def free(desk: Desk, pool: str | None, kind: str | None) -> None:
         screen.table(columns, shown, spared=("MEMORY", "MORE FROM"))
     else:
         screen.say("There is no such pool or type: `gpuaas free` shows all.")
+
+
+def _show_hours(desk: Desk, types: list[tuple[str, str]], hours: int) -> None:
+    """Show how many of each type are free, on all nodes together, and for how long."""
+    asked = [
+        (
+            {"pool": pool, "resource_name": name},
+            desk.api.get(f"pools/{pool}/availability/", {"resource_name": name, "hours": hours}),
+        )
+        for pool, name in types
+    ]
+    if desk.screen.as_json:
+        desk.screen.json([{**named, **found} for named, found in asked])
+        return
+    desk.screen.table(
+        ("POOL", "TYPE", "FREE", "WHEN"),
+        [
+            (named["pool"], short_type(named["resource_name"]), count, when)
+            for named, found in asked
+            for count, when in _runs(found, desk.screen)
+        ],
+    )
+
+
+def _runs(found: Json, screen: Screen) -> Iterator[tuple[str, str]]:
+    """Yield how many are free and when, one for hours in a row with the same number."""
+    at, counts = bookings.instant_of(found, "starts_at"), found.get("free")
+    for count, same in groupby(counts if isinstance(counts, list) else []):
+        until = at + timedelta(hours=len(list(same)))
+        yield str(count), screen.window(at.isoformat(), until.isoformat())
+        at = until
 
 
 def types_of(pool: Json) -> list[Json]:

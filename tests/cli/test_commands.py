@@ -120,6 +120,14 @@ def test_what_is_free(ada: Terminal) -> None:
     ]
     assert [each["free_now"] for each in json.loads(ada("free", "--json").stdout)] == [1, 4]
     assert len(json.loads(ada("free", "--type", "GPU", "--json").stdout)) == 1
+    hours = ada("free", "--type", "1g.24gb", "--hours", "6", "--utc")
+    assert hours.stdout.splitlines()[1:] == [
+        "lab   1g.24gb  4     Sun 01 Mar 12:00 - 13:00 UTC",
+        "lab   1g.24gb  3     Sun 01 Mar 13:00 - 17:00 UTC",
+        "lab   1g.24gb  4     Sun 01 Mar 17:00 - 18:00 UTC",
+    ]
+    (raw,) = json.loads(ada("free", "--type", "gpu", "--hours", "2", "--json").stdout)
+    assert (raw["pool"], raw["free"]) == ("lab", [1, 1])
     assert ada("free", "--pool", "nowhere").stdout.startswith("There is no such pool")
 
 
