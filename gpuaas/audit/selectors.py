@@ -1,11 +1,11 @@
 """The history of one thing, and the chain.  What a person may see, `gpuaas.accounts` knows."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Final
 
 from django.db import connection
-from django.db.models import Count, QuerySet
+from django.db.models import Max, QuerySet
 
 from gpuaas.audit.chain import START, Fault, Finding, Head, Link, Recorded, follow
 from gpuaas.audit.models import AuditEvent, AuditLink
@@ -31,15 +31,10 @@ def history_of(subject: str) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(subject=subject).select_related("actor").order_by("pk")
 
 
-def revisions_of(subjects: Iterable[str]) -> Counter[str]:
-    """Return how often each of ``subjects`` has changed since its first event."""
-    counted = (
-        AuditEvent.objects.filter(subject__in=list(subjects))
-        .order_by()
-        .values_list("subject")
-        .annotate(count=Count("pk"))
-    )
-    return Counter({subject: count - 1 for subject, count in counted})
+def last_events_of(subjects: Iterable[str]) -> dict[str, datetime]:
+    """Return when something happened last to each of ``subjects`` that has a history."""
+    found = AuditEvent.objects.filter(subject__in=list(subjects)).order_by()
+    return dict(found.values_list("subject").annotate(last_at=Max("at")))
 
 
 def head() -> Head:

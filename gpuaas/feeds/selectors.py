@@ -85,23 +85,28 @@ def entries_of(feed: CalendarFeed, *, now: datetime) -> list[Entry]:
     teams = accounts.teams_visible_to(feed.person, now=now)
     visible = set(teams.values_list("pk", flat=True))
     told = [each for each in booked if each.team_id in visible or feed.kind == "pool"]
-    revisions = audit.revisions_of(each.subject for each in told)
+    changed = audit.last_events_of(each.subject for each in told)
     return [
-        _entry(each, feed, sequence=revisions[each.subject], is_open=each.team_id in visible)
+        _entry(
+            each,
+            feed,
+            changed_at=changed.get(each.subject, each.state_changed_at),
+            is_open=each.team_id in visible,
+        )
         for each in told
     ]
 
 
 def _entry(
-    reservation: "Reservation", feed: CalendarFeed, *, sequence: int, is_open: bool
+    reservation: "Reservation", feed: CalendarFeed, *, changed_at: datetime, is_open: bool
 ) -> Entry:
     status = _STATUS[State(reservation.state)]
     what = words.amount(reservation.units, reservation.resource_name)
     number = str(reservation.public_id)
     return Entry(
         uid=f"{number if is_open else _stand_in(number, feed)}@gpuaas",
-        sequence=sequence,
-        changed_at=max(reservation.created_at, reservation.state_changed_at),
+        sequence=reservation.version - 1,
+        changed_at=changed_at,
         starts_at=reservation.starts_at,
         ends_at=_ends_at(reservation, status),
         status=status,

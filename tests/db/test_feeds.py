@@ -103,10 +103,12 @@ def test_a_change_raises_the_sequence_and_keeps_the_uid(pool: Pool, team: Team) 
     person = booked.requested_by
     path = feed(person)
     (before,) = events(path)
-    reservations.extend(reservation=booked, ends_at=make.at(6), actor=person, now=make.NOON)
+    later = make.at(0.5)
+    reservations.extend(reservation=booked, ends_at=make.at(6), actor=person, now=later)
     (after,) = events(path)
 
     assert (before["sequence"], after["sequence"]) == (0, 1)
+    assert (before.decoded("dtstamp"), after.decoded("last-modified")) == (make.NOON, later)
     assert before["uid"] == after["uid"]
     assert after.decoded("dtend") == make.at(6)
 

@@ -161,6 +161,31 @@ def test_when_the_deadline_moves_people_are_told_again() -> None:
     assert ending(booked) == [15, 15]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_end_that_was_moved_by_its_owner_is_reminded_of_anew() -> None:
+    booked = make.admitted(wish=make.wish(at=make.window(0, 4)))
+    person = booked.requested_by
+    services.transition(
+        reservation=booked, target=State.ACTIVE, reason="", actor=None, now=make.NOON
+    )
+    services.remind(now=make.at(4) - minutes(15))
+    services.extend(
+        reservation=booked, ends_at=make.at(6), actor=person, now=make.at(4) - minutes(14)
+    )
+    services.remind(now=make.at(4) - minutes(13))
+    services.shorten(
+        reservation=booked, ends_at=make.at(5), actor=person, now=make.at(4) - minutes(12)
+    )
+    services.remind(now=make.at(5) - minutes(15))
+
+    assert ending(booked) == [15, 15]
+    deadlines = OutboxMessage.objects.filter(event="reservation.ending").order_by("pk")
+    assert [each.data["ends_at"] for each in deadlines] == [
+        make.at(4).isoformat(),
+        make.at(5).isoformat(),
+    ]
+
+
 def test_a_start_is_told_before_it_and_not_for_what_was_canceled() -> None:
     booked = make.reservation(at=make.window(1, 4))
     canceled = make.reservation(at=make.window(1, 4), state=State.CANCELED)
