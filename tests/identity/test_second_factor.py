@@ -236,8 +236,9 @@ def test_who_asks_too_often_is_told_when_to_come_back(person: User) -> None:
     response = Client().post("/accounts/login/", body)
 
     assert response.status_code == 429
-    assert response.headers["Retry-After"] == "300"
-    assert b"Try again at" in response.content
+    seconds = int(response.headers["Retry-After"])
+    assert 0 < seconds <= 60  # thirty a minute
+    assert f"in {seconds} second".encode() in response.content or seconds == 60
 
 
 @pytest.mark.parametrize(("proxies", "status"), [(0, 429), (1, 200)])
