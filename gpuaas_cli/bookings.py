@@ -32,8 +32,11 @@ def address(number: object, move: str = "") -> str:
 
 
 def post(api: Api, booking: Mapping[str, Any], move: str, body: Mapping[str, Any]) -> Json:
-    """Do ``move`` with a booking; return what it is then."""
-    return api.post(path(booking, move), body)
+    """Do ``move`` with the booking that was looked at; return what it is then."""
+    version = booking.get("version")
+    return api.post(
+        path(booking, move), body, version=version if isinstance(version, int) else None
+    )
 
 
 def instant_of(booking: Mapping[str, Any], name: str) -> datetime:

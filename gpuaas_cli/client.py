@@ -74,10 +74,22 @@ class Api:
         """Return what is at ``path``."""
         return self._ask("GET", path, params=params)
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str = "") -> Json:
-        """Send ``body``; with an idempotency ``key`` again, if the answer is lost."""
-        headers = {"Idempotency-Key": key} if key else None
-        return self._ask("POST", path, body=body or {}, headers=headers)
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        key: str = "",
+        version: int | None = None,
+    ) -> Json:
+        """Send ``body``; with an idempotency ``key`` again, if the answer is lost.
+
+        With a ``version`` nothing is done where the thing is another by now.
+        """
+        headers = {"Idempotency-Key": key} if key else {}
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
+        return self._ask("POST", path, body=body or {}, headers=headers, tries=TRIES if key else 1)
 
     def rows(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Json]:
         """Yield the rows of a list, page by page, as long as somebody wants more."""
@@ -105,11 +117,11 @@ class Api:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        tries: int = TRIES,
     ) -> Json:
         request = self._client.build_request(
             method, path, params=params, json=body, headers=headers
         )
-        tries = TRIES if method == "GET" or headers else 1
         for tried in range(1, tries + 1):
             try:
                 response, content = self._send(request)

@@ -28,6 +28,8 @@ for command in (
     looking.show,
     looking.history,
     changing.extend,
+    changing.shorten,
+    changing.move,
     changing.release,
     changing.cancel,
     changing.approve,

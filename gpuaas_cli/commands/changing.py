@@ -1,4 +1,4 @@
-"""What can be done with a booking: extend, release, cancel; and with what is held."""
+"""What can be done with a booking, and with what is held and no booking yet."""
 
 import click
 
@@ -27,6 +27,55 @@ def extend(desk: Desk, number: str, by: str | None, until: str | None, *, longes
             )
         }
     _change(desk, booking, "extend/", wish)
+
+
+@click.command(cls=Verb)
+@options.number
+@click.option("--by", help=f"So much shorter: {when.LENGTHS}.")
+@click.option("--until", help=f"The new end: {when.STARTS}.")
+@pass_desk
+def shorten(desk: Desk, number: str, by: str | None, until: str | None) -> None:
+    """Let a booking end earlier."""
+    options.one_of(by=by, until=until)
+    booking = bookings.find(desk.api, number)
+    if until:
+        ends_at = options.instant(until, desk.screen.clock, "--until")
+    else:
+        ends_at = bookings.instant_of(booking, "ends_at") - options.length(by or "", "--by")
+    _change(desk, booking, "shorten/", {"ends_at": options.text(ends_at)})
+
+
+@click.command(cls=Verb)
+@options.number
+@click.option("--start", help=f"The new start; the length stays: {when.STARTS}.")
+@click.option("--until", help="The new end.")
+@click.option("--pool", help="Another pool.")
+@click.option("--type", "resource_name", help="Another type, in full: nvidia.com/gpu.")
+@click.option("--units", type=click.IntRange(1, 32_767), help="Another number of units.")
+@pass_desk
+def move(
+    desk: Desk,
+    number: str,
+    *,
+    start: str | None,
+    until: str | None,
+    pool: str | None,
+    resource_name: str | None,
+    units: int | None,
+) -> None:
+    """Move a booking that has not started, or leave it as it is."""
+    clock = desk.screen.clock
+    wish = {
+        "starts_at": options.text(options.instant(start, clock, "--start")) if start else None,
+        "ends_at": options.text(options.instant(until, clock, "--until")) if until else None,
+        "pool": pool,
+        "resource_name": resource_name,
+        "units": units,
+    }
+    changes = {name: value for name, value in wish.items() if value is not None}
+    if not changes:
+        raise click.UsageError("say what is to change: --start, --until, --pool, --type, --units")
+    _change(desk, bookings.find(desk.api, number), "move/", changes)
 
 
 @click.command(cls=Verb)

@@ -13,7 +13,7 @@ import yaml
 from pytest_django.live_server_helper import LiveServer
 
 from gpuaas.inventory.models import Cluster
-from gpuaas_cli import logins
+from gpuaas_cli import bookings, client, logins
 from reservations.lifecycle import State
 from reservations.models import Reservation
 from sessions.models import SessionState
@@ -284,6 +284,37 @@ def test_an_extension_that_is_too_long_says_how_long_it_can_be(ada: Terminal) ->
 
     assert refused.exit_code == 1
     assert "nearest yes: until Sun 01 Mar 18:00 UTC (--max)" in refused.stderr
+
+
+def test_shortening_and_moving(ada: Terminal, office: Office) -> None:
+    number = booked(ada)["id"]
+
+    assert "13:00 - 16:00 UTC" in ada("shorten", number, "--by", "1h", "--utc").stdout
+    assert "13:00 - 15:00 UTC" in ada("shorten", number, "--until", "15:00", "--utc").stdout
+    assert ada("shorten", number, "--until", "18:00").exit_code == 1
+    assert "18:00 - 20:00 UTC" in ada("move", number, "--start", "18:00", "--utc").stdout
+    assert "2 x 1g.24gb" in ada("move", number, "--units", "2").stdout
+    assert ada("move", number, "--units", "9").exit_code == 1
+    assert ada("move", number).exit_code == 2
+    assert "1 x gpu" in ada("move", number, "--type", make.GPU, "--units", "1").stdout
+
+
+def test_a_change_is_of_the_booking_that_was_looked_at(ada: Terminal) -> None:
+    """Somebody changes it between our look and our word: asked again, one says so knowingly."""
+    number = booked(ada)["id"]
+    found = bookings.find
+
+    def then_changed(api: client.Api, text: str) -> client.Json:
+        booking = found(api, text)
+        Reservation.objects.filter(public_id=number).update(purpose="another")
+        return booking
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bookings, "find", then_changed)
+        stale = ada("cancel", number, "--yes")
+
+    assert (stale.exit_code, "[changed_meanwhile]" in stale.stderr) == (1, True)
+    assert ada("cancel", number, "--yes").exit_code == 0
 
 
 def test_giving_back(ada: Terminal, office: Office) -> None:
