@@ -336,3 +336,37 @@ def test_whose_person_left_the_line_is_not_held_anything(pool: Pool, taken: Rese
     assert services.advance(pool=pool, now=make.NOON) == []
     assert (waits.state, waits.released_at) == (State.CANCELED, make.NOON)
     assert isinstance(waits.requested_by, User)
+
+
+def test_a_long_line_is_served_bit_by_bit(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "AT_ONCE", 1)
+    first, second = (make.reservation(of=pool, state=State.WAITLISTED) for _ in range(2))
+
+    assert services.advance(pool=pool, now=make.NOON) == [first]
+    assert services.advance(pool=pool, now=make.NOON) == [second]
+
+
+@pytest.mark.parametrize("gone", ["find_place", "ledger_stands"])
+def test_what_is_gone_at_the_second_look_is_not_held(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    waits = make.reservation(of=pool, state=State.WAITLISTED)
+    Membership.objects.filter(user=waits.requested_by).update(expires_at=None)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(line, gone, lambda *_, **__: None)
+        assert services.advance(pool=pool, now=make.NOON) == []
+
+    assert services.advance(pool=pool, now=make.NOON) == [waits]
+
+
+def test_who_leaves_the_line_while_it_is_tended_has_left_it(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = make.reservation(of=pool, at=make.window(1, 5), state=State.WAITLISTED)
+    seen_before = [Reservation.objects.select_related("team", "pool").get(pk=waits.pk)]
+    free(waits)
+    monkeypatch.setattr(selectors, "waited_in_vain", lambda **_: seen_before)
+
+    services.tend(now=make.at(2))
+
+    assert told(waits) == ["reservation.canceled"]
