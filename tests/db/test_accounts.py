@@ -1,12 +1,15 @@
 """Who belongs where, and until when."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from gpuaas.accounts import permissions, selectors, services
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
+from gpuaas.audit.models import AuditEvent
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -158,3 +161,49 @@ def test_who_manages_no_team_any_more_has_no_way_into_the_admin_site(
 
     manager.refresh_from_db()
     assert manager.is_staff is stays
+
+
+def test_createsuperuser_makes_a_platform_administrator() -> None:
+    call_command("createsuperuser", interactive=False, username="root", email="r@example.com")
+
+    assert User.objects.get(username="root").is_platform_admin
+
+
+@pytest.mark.parametrize(
+    "columns", [{"is_superuser": True}, {"organisation_role": OrganisationRole.PLATFORM_ADMIN}]
+)
+def test_superusers_and_platform_administrators_are_the_same(columns: dict[str, Any]) -> None:
+    person = make.user()
+
+    with (
+        pytest.raises(IntegrityError, match="superusers_are_the_platform_administrators"),
+        transaction.atomic(),
+    ):
+        User.objects.filter(pk=person.pk).update(**columns)
+
+
+def test_a_person_is_written_down_once_and_a_manager_stays_on_the_staff() -> None:
+    person = make.user(teams=[make.team()], role=MembershipRole.MANAGER)
+    person.refresh_from_db()
+    person.first_name = "Ada"
+
+    for _ in range(2):
+        services.keep_person(person=person, actor=None, now=make.NOON)
+
+    (event,) = AuditEvent.objects.filter(action="person.changed")
+    assert event.data["from_to"] == {"first_name": ["", "Ada"]}
+    assert person.is_staff
+
+
+def test_what_is_made_at_the_start_is_written_down_once() -> None:
+    for _ in range(2):
+        team = services.ensure_team(name="New", slug="new", now=make.NOON)
+        person = services.ensure_user(
+            username="new", password=make.PASSWORD, email="new@example.com", now=make.NOON
+        )
+        services.add_member(
+            team=team, user=person, role=MembershipRole.MEMBER, granted_by=None, now=make.NOON
+        )
+
+    actions = AuditEvent.objects.order_by("pk").values_list("action", flat=True)
+    assert list(actions) == ["team.created", "person.created", "member.added"]

@@ -366,3 +366,7 @@ def test_room_that_is_gone_again_under_the_lock_changes_nothing(
     monkeypatch.setattr(healing, "_todo", lambda *_: [booked.pk])
 
     assert heal(booked.pool) == services.Healing()
+
+
+def test_a_node_that_is_in_no_pool_has_nothing_to_be_healed() -> None:
+    assert services.heal_these(pools=[None], now=make.NOON) == []

@@ -75,7 +75,14 @@ def test_the_meters_show_what_is_used_committed_and_left(
 ) -> None:
     now = timezone.now()
     admin = make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN)
-    changes = {"budget_minor": 10_000, "currency": "EUR", "concurrent_units": 1}
+    changes = {
+        "budget_minor": 10_000,
+        "currency": "EUR",
+        "concurrent_units": 1,
+        "longest_minutes": 90,
+        "horizon_days": 1,
+        "approval_above_minutes": 0,
+    }
     services.set_team_rules(team=team, changes=changes, pools=[pool], actor=admin, now=now)
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     begun = max(month, now - timedelta(hours=1))
@@ -92,7 +99,8 @@ def test_the_meters_show_what_is_used_committed_and_left(
     assert "1 unit</strong>" in page
     assert "0 units left" in page
     assert "used, no limit" in page  # GPU-hours
-    assert "Lab" in page
+    for words in ("Lab", "1 h 30 min", "1 day at most", "longer than 0 min"):
+        assert words in page
 
 
 @pytest.mark.parametrize("where", ["teams", "team"])

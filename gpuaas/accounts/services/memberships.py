@@ -20,11 +20,16 @@ def add_member(
 ) -> Membership:
     """Give ``user`` a role in ``team`` by hand, replacing an earlier one, and write it down.
 
+    The role and the end that they have by hand already are no change.
+
     Nothing is asked: who may do it, and whether a manager is left, is `invite`'s and
     `change_member`'s to say.
     """
     with transaction.atomic():
         before = Membership.objects.filter(team=team, user=user).current(now).first()
+        same = (role, expires_at, MembershipSource.MANUAL)
+        if before and (before.role, before.expires_at, before.source) == same:
+            return before
         membership = put(
             team=team, user=user, role=role, granted_by=granted_by, now=now, expires_at=expires_at
         )
