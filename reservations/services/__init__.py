@@ -10,6 +10,7 @@ from reservations.services.approvals import (
     NotWaitingForThis,
     NotYoursToApprove,
     approve,
+    can_be_held,
     lapse_due,
     reject,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "begin_end",
     "book_or_wait",
     "bound_in_words",
+    "can_be_held",
     "cancel",
     "confirm",
     "default_share",

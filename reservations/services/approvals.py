@@ -8,6 +8,7 @@ from typing import Final
 from gpuaas.accounts.models import User
 from gpuaas.core import errors
 from reservations import lifecycle, policy
+from reservations.capacity import Window
 from reservations.lifecycle import PendingOn, State
 from reservations.models import Reservation
 from reservations.services import moves, rules
@@ -62,6 +63,11 @@ def held(
         if approval is not None or is_theirs or not is_threshold:
             raise WishRefused(problems)
     return replace(booking, terms=replace(booking.terms, hold=hold))
+
+
+def can_be_held(problems: Sequence[policy.Problem], window: Window, *, now: datetime) -> bool:
+    """Return whether somebody could set all of ``problems`` aside in time, if asked to."""
+    return hold_until_approved(problems, window, now=now) is not None
 
 
 def approve(*, reservation: Reservation, actor: User, now: datetime, reason: str = "") -> None:

@@ -60,6 +60,7 @@ class BookingCard:
     workspace_url: str
     may_give_back: bool
     may_cancel: bool
+    may_change: bool
     book_again: str
     trouble: str = ""
 
@@ -91,6 +92,9 @@ def booking_card(
         workspace_url=workspace_url if can_open(reservation, session) else "",
         may_give_back=may_change and state == State.ACTIVE,
         may_cancel=may_change and state not in lifecycle.TERMINAL,
+        may_change=may_change
+        and state in {State.APPROVED, State.ACTIVE}
+        and reservation.ends_at > now,
         book_again=_again(reservation) if may_change and state in lifecycle.TERMINAL else "",
         trouble=flag.detail if (flag := selectors.flag_of(reservation)) else "",
     )

@@ -27,8 +27,14 @@ from reservations.lifecycle import State
 
 if TYPE_CHECKING:
     from gpuaas.inventory.models import Pool
+    from reservations.models import Reservation
 
-REFILL = "refill"
+REFILL, WAIT, ASK = "refill", "wait", "ask"
+SAID = {
+    State.APPROVED.value: "Booked",
+    State.PENDING.value: "Held until somebody approves it,",
+    State.WAITLISTED.value: "In line",
+}
 
 
 @never_cache  # going back must not show a form that was sent already
@@ -62,6 +68,7 @@ def _take(
         messages.info(request, "That form was sent before: this is the booking it made.")
         return redirect("portal:reservation", already.public_id)
     shortage = override = None
+    may_ask = False
     is_complete = form.is_valid()
     wish = form.wish()
     if wish is not None:
@@ -70,29 +77,41 @@ def _take(
             form.add_problems(_problems(pool, wish, form))
             return _page(request, form, pools)
         try:
-            reservation = services.admit(
-                pool=pool,
-                team=form.chosen_team,
-                requested_by=user,
-                wish=wish,
-                now=form.now,
-                approval=form.approval(user),
-            )
+            reservation = _book(request, user, form, pool, wish)
         except services.WishRefused as refused:
             form.add_problems(refused.problems)
             authority = services.authority_over(form.chosen_team, person=user, now=form.now)
             override = override_of(refused.problems, authority=authority)
+            may_ask = override is None and services.can_be_held(
+                refused.problems, wish.window, now=form.now
+            )
         except services.PoolFull as full:
             shortage = shortage_of(full)
             form.add_error(None, shortage.headline)
         except DomainError as refused:
             form.add_error(None, str(refused))
         else:
-            is_held = reservation.state == State.PENDING
-            done = "Held until somebody approves it, for" if is_held else "Booked for"
-            messages.success(request, f"{done} {reservation.team}.")
+            messages.success(request, f"{SAID[reservation.state]} for {reservation.team}.")
             return redirect("portal:reservation", reservation.public_id)
-    return _page(request, form, pools, shortage=shortage, override=override)
+    return _page(request, form, pools, shortage=shortage, override=override, may_ask=may_ask)
+
+
+def _book(
+    request: PortalRequest, user: User, form: BookingForm, pool: "Pool", wish: services.Wish
+) -> "Reservation":
+    if WAIT in request.POST:
+        return services.book_or_wait(
+            pool=pool, team=form.chosen_team, requested_by=user, wish=wish, now=form.now
+        )
+    return services.admit(
+        pool=pool,
+        team=form.chosen_team,
+        requested_by=user,
+        wish=wish,
+        now=form.now,
+        approval=form.approval(user),
+        ask_approval=ASK in request.POST,
+    )
 
 
 def _problems(pool: "Pool", wish: services.Wish, form: BookingForm) -> Sequence[policy.Problem]:
@@ -109,8 +128,16 @@ def _page(
     *,
     shortage: Shortage | None = None,
     override: Override | None = None,
+    may_ask: bool = False,
 ) -> HttpResponse:
-    context = {"form": form, "pools": pools, "shortage": shortage, "override": override}
+    context = {
+        "form": form,
+        "pools": pools,
+        "shortage": shortage,
+        "override": override,
+        "may_wait": shortage is not None and form.cleaned_data["window"].starts_at > form.now,
+        "may_ask": may_ask,
+    }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "portal/book.html", context, status=status)
 

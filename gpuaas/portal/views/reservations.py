@@ -24,7 +24,7 @@ from gpuaas.portal.cards.offers import offer_card
 from gpuaas.portal.cards.story import Story, history_lines, story_of
 from gpuaas.portal.views.responses import unless_seen
 from reservations import selectors, services
-from reservations.lifecycle import State
+from reservations.lifecycle import PendingOn, State
 from sessions import selectors as sessions
 from sessions.services import StaleSession, record_visit
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reservations.models import Reservation
 
 PER_PAGE: Final = 20
-MINE, TEAM = "mine", "team"
+MINE, TEAM, APPROVE = "mine", "team", "approve"
 
 
 @require_safe
@@ -40,13 +40,15 @@ MINE, TEAM = "mine", "team"
 def reservations(request: PortalRequest, user: User) -> HttpResponse:
     """Show the bookings that the person may see, newest first."""
     now = timezone.now()
-    whose = TEAM if request.GET.get("whose") == TEAM else MINE
+    reach = {
+        MINE: selectors.booked_by,
+        TEAM: selectors.reservations_visible_to,
+        APPROVE: selectors.approvals_for,
+    }
+    whose = request.GET.get("whose", MINE)
+    whose = whose if whose in reach else MINE
     state = request.GET.get("state", "")
-    found = (
-        selectors.reservations_visible_to(user, now=now)
-        if whose == TEAM
-        else selectors.booked_by(user, now=now)
-    )
+    found = reach[whose](user, now=now)
     if state in State.__members__:
         found = found.filter(state=state)
     rows = selectors.with_flags(found.select_related("workspace"))
@@ -57,6 +59,7 @@ def reservations(request: PortalRequest, user: User) -> HttpResponse:
         "whose": whose,
         "state": state,
         "states": [bookings.badge(each) for each in State],
+        "to_approve": selectors.approvals_for(user, now=now)[:100].count(),
     }
     return render(request, "portal/reservations.html", context)
 
@@ -206,6 +209,7 @@ def _live_context(found: "Reservation", user: User, now: datetime) -> dict[str, 
         workspace_url=url,
         now=now,
     )
+    decision, place = _decision(found, user, card, now), selectors.queue_position(found)
     offers = (
         [offer_card(each) for each in services.offers_for(reservation=found, now=now)]
         if card.trouble and card.may_cancel
@@ -215,5 +219,17 @@ def _live_context(found: "Reservation", user: User, now: datetime) -> dict[str, 
         "card": card,
         "story": story,
         "offers": offers,
-        "fingerprint": bookings.fingerprint([card, story, offers]),
+        "decision": decision,
+        "place": place,
+        "fingerprint": bookings.fingerprint([card, story, offers, decision, place]),
     }
+
+
+def _decision(found: "Reservation", user: User, card: bookings.BookingCard, now: datetime) -> str:
+    """Return what the person can decide about what is held: "take", "approve" or nothing."""
+    if found.pending_on == PendingOn.REQUESTER and card.may_cancel:
+        return "take"
+    if found.pending_on == PendingOn.APPROVER:
+        mine = selectors.approvals_for(user, now=now)
+        return "approve" if mine.filter(pk=found.pk).exists() else ""
+    return ""
