@@ -47,6 +47,7 @@ class NewTeamForm(TeamForm):
     """Besides, what addresses call it, for good."""
 
     slug = forms.SlugField(
+        label="Short name",
         max_length=40,
         help_text="In addresses and in the API. It stays, whatever the team is called later.",
     )
