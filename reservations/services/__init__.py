@@ -4,6 +4,7 @@ Public functions are keyword-only, take ``now`` from the caller, write the audit
 transaction that makes the change, and refuse with a `DomainError`.
 """
 
+from reservations.services import chances
 from reservations.services.admission import admit
 from reservations.services.approvals import (
     HoldLapsed,
@@ -80,6 +81,7 @@ __all__ = [
     "bound_in_words",
     "can_be_held",
     "cancel",
+    "chances",
     "confirm",
     "default_share",
     "evaluate",

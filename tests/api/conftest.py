@@ -11,6 +11,7 @@ def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
         "authentication",
         "v1.audit",
         "v1.calendar_feeds",
+        "v1.chances",
         "v1.history",
         "v1.inventory",
         "v1.kubeconfig",

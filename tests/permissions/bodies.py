@@ -64,6 +64,10 @@ def _hours(world: World, team: str) -> dict[str, Any]:
     return {"resource_name": make.SLICE, "starts_at": world.now.isoformat()}
 
 
+def _chance(world: World, team: str) -> dict[str, Any]:
+    return {"resource_name": make.SLICE, "minutes": 60, "team": team}
+
+
 def _window(world: World, team: str) -> dict[str, Any]:
     ends_at = world.now + timedelta(days=1)
     return {"starts_at": world.now.isoformat(), "ends_at": ends_at.isoformat()}
@@ -81,6 +85,8 @@ def _webhook(world: World, team: str) -> dict[str, Any]:
 BODIES: Final[dict[str, Body]] = {
     "GET api:availability": _hours,
     "GET api:calendar": _window,
+    "GET api:free-windows": _chance,
+    "GET api:alternatives": _chance,
     "POST api:calendar-feeds": lambda _world, team: {"team": team},
     "POST portal:calendar_links": lambda _world, _team: {"of": "mine"},
     "POST api:planning": _scenario,
