@@ -65,7 +65,7 @@ class ReadOnlyAdmin(TypedAdmin[Row]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # they count all rows, once a choice
     paginator = ShortPaginator
-    list_per_page = 50
+    list_per_page = 30  # a row costs more to render than to find
     list_max_show_all = 0  # no link to all of it
 
     def has_module_permission(self, request: HttpRequest) -> bool:
