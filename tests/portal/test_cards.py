@@ -1,15 +1,17 @@
 """The pure presenters: rows in, finished text out."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from gpuaas.inventory.models import Pool
 from gpuaas.portal.cards import bookings, shortage, story
 from gpuaas.portal.cards.ending import CANCEL, GIVE_BACK, Ending
 from reservations.capacity import Demand, Window
 from reservations.lifecycle import PendingOn, State
 from reservations.models import Reservation
-from reservations.services import PoolFull
+from reservations.services import PoolFull, chances
 from sessions.models import SessionState, WorkspaceSession
 from tests import make
 
@@ -199,17 +201,27 @@ def test_canceling_before_the_start_loses_nothing() -> None:
 
 
 def test_a_shortage_names_each_quantity_and_offers_whole_minutes() -> None:
-    nearest = Window(make.at(2) + timedelta(seconds=7), make.at(3) + timedelta(seconds=7))
-    full = PoolFull(wish=make.wish(units=3), free=Demand(1, 2_000, 1024, 600), nearest=nearest)
+    window = Window(make.at(2) + timedelta(seconds=7), make.at(3) + timedelta(seconds=7))
+    wish = make.wish(units=3, at=window)
+    full = PoolFull(wish=wish, free=Demand(1, 2_000, 1024, 600), nearest=window)
+    chance = chances.Chance(Pool(slug="lab", name="Lab"), wish, make.at(9), 0, "EUR")
+    smaller = replace(chance, wish=replace(wish, units=2), is_smaller=True)
 
-    found = shortage.shortage_of(full)
+    found = shortage.shortage_of(full, windows=[chance], others=[smaller])
 
     assert found.lines == (
         "MIG slice 1g.24gb: you asked for 3, 1 free throughout on one server",
         "CPU: you asked for 4 cores, 2 cores free throughout on one server",
         "Memory: you asked for 16 GiB, 1 GiB free throughout on one server",
     )
-    assert found.refill == "2026-03-01T14:01Z/2026-03-01T15:01Z"
+    window_chip, other_chip = found.windows[0], found.others[0]
+    kind = "lab/nvidia.com/mig-1g.24gb"
+    assert (window_chip.what, window_chip.refill) == (
+        "",
+        f"2026-03-01T14:01Z|2026-03-01T15:01Z|{kind}|3",
+    )
+    assert other_chip.what == "2 × MIG slice 1g.24gb, Lab, less than you asked for"  # noqa: RUF001
+    assert other_chip.refill.endswith("|2")
 
 
 def test_a_shortage_without_a_window_offers_none() -> None:
@@ -217,5 +229,5 @@ def test_a_shortage_without_a_window_offers_none() -> None:
 
     found = shortage.shortage_of(full)
 
-    assert (found.nearest, found.refill) == (None, "")
+    assert (found.windows, found.others) == ((), ())
     assert found.lines == ("No server has all of it free at the same time",)

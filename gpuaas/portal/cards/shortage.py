@@ -8,28 +8,58 @@ from gpuaas.portal import wording
 from reservations.capacity import Window
 
 if TYPE_CHECKING:
-    from reservations.services import PoolFull
+    from collections.abc import Iterable
+
+    from reservations.services import PoolFull, chances
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """Something that can be booked instead; ``refill`` fills it into the form.
+
+    ``what`` is empty where only the window is another.
+    """
+
+    window: Window
+    what: str
+    refill: str
 
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """What is short, one line each, and the nearest window with room, if there is one."""
+    """What is short, one line each; when else there is room, and what else does the same work."""
 
     headline: str
     lines: tuple[str, ...]
-    nearest: Window | None
-    refill: str
+    windows: tuple[Chip, ...]
+    others: tuple[Chip, ...]
 
 
-def shortage_of(full: "PoolFull") -> Shortage:
-    """Return how the form explains a full pool."""
-    nearest = _in_whole_minutes(full.nearest) if full.nearest else None
+def shortage_of(
+    full: "PoolFull",
+    *,
+    windows: "Iterable[chances.Chance]" = (),
+    others: "Iterable[chances.Chance]" = (),
+) -> Shortage:
+    """Return how the form explains a full pool, and what can be had instead."""
     return Shortage(
         headline="There is no room for this in that window.",
         lines=_lines(full),
-        nearest=nearest,
-        refill=f"{_iso(nearest.starts_at)}/{_iso(nearest.ends_at)}" if nearest else "",
+        windows=tuple(_chip(each, what="") for each in windows),
+        others=tuple(_chip(each, what=_what(each)) for each in others),
     )
+
+
+def _what(chance: "chances.Chance") -> str:
+    said = f"{wording.amount(chance.wish.units, chance.wish.resource_name)}, {chance.pool}"
+    return f"{said}, less than you asked for" if chance.is_smaller else said
+
+
+def _chip(chance: "chances.Chance", *, what: str) -> Chip:
+    window = _in_whole_minutes(chance.wish.window)
+    kind = f"{chance.pool.slug}/{chance.wish.resource_name}"
+    refill = f"{_iso(window.starts_at)}|{_iso(window.ends_at)}|{kind}|{chance.wish.units}"
+    return Chip(window, what, refill)
 
 
 def _lines(full: "PoolFull") -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """``/book/``: the form that books."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from reservations.models import Reservation
 
 REFILL, WAIT, ASK = "refill", "wait", "ask"
+OFFERED = ("starts_at", "ends_at", "type", "units")
+WINDOWS, OTHERS = 4, 3
+LOOK_AHEAD = timedelta(days=14)
 SAID = {
     State.APPROVED.value: "Booked",
     State.PENDING.value: "Held until somebody approves it,",
@@ -86,7 +89,7 @@ def _take(
                 refused.problems, wish.window, now=form.now
             )
         except services.PoolFull as full:
-            shortage = shortage_of(full)
+            shortage = _shortage(full, pool, form)
             form.add_error(None, shortage.headline)
         except DomainError as refused:
             form.add_error(None, str(refused))
@@ -111,6 +114,21 @@ def _book(
         now=form.now,
         approval=form.approval(user),
         ask_approval=ASK in request.POST,
+    )
+
+
+def _shortage(full: services.PoolFull, pool: "Pool", form: BookingForm) -> Shortage:
+    """Return why there is no room, and what rules and calendar allow instead."""
+    team, wish, now = form.chosen_team, full.wish, form.now
+    until = wish.window.starts_at + LOOK_AHEAD
+    return shortage_of(
+        full,
+        windows=services.chances.free_windows(
+            pool=pool, team=team, wish=wish, until=until, now=now, at_most=WINDOWS
+        ),
+        others=services.chances.alternatives(pool=pool, team=team, wish=wish, until=until, now=now)[
+            :OTHERS
+        ],
     )
 
 
@@ -148,7 +166,7 @@ def _initial(typed: QueryDict) -> dict[str, datetime | str]:
         name: str(value) for name, value in typed.items() if name in BookingForm.base_fields
     }
     initial.pop("key", None)
-    starts_at, offered, ends_at = typed.get(REFILL, "").partition("/")
-    if offered:
-        initial |= {"begins": LATER, "starts_at": starts_at, "length": UNTIL, "ends_at": ends_at}
+    offered = typed.get(REFILL, "").split("|")
+    if len(offered) == len(OFFERED):
+        initial |= dict(zip(OFFERED, offered, strict=True)) | {"begins": LATER, "length": UNTIL}
     return initial
