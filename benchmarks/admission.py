@@ -93,7 +93,7 @@ def floor(url: str, who: list[Tenant], *, clients: int, seconds: float) -> tuple
                 url,
             ],
             check=True,
-            capture_output=True,
+            stdout=subprocess.DEVNULL,
         )
         times = [
             int(line.split()[2]) / 1000
@@ -123,6 +123,7 @@ def _script(who: list[Tenant]) -> str:
         *(f"{first.person_id} + :who", f"'{RESOURCE_NAME}'", "1", "'interactive'", "1000"),
         *("1024", "10", "''", start, f"{start} + interval '1 hour'", "now()", "0", "'EUR'"),
         *("'[]'", "NULL", "NULL", "3000", f"'{json.dumps(data)}'"),
+        *("'APPROVED'", "''", "NULL", "NULL"),
     )
     return (
         f"\\set hour random(1, {HOURS})\n\\set who random(0, {len(who) - 1})\n"

@@ -1,5 +1,6 @@
 """Reading request bodies: what is not known is refused, not dropped."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,3 +19,16 @@ class StrictInput(serializers.Serializer[None]):
                     {name: [message] for name in unknown}, code="unknown_field"
                 )
         return super().to_internal_value(data)
+
+
+def read(form: serializers.Serializer[None], data: Any) -> dict[str, Any]:
+    """Return what ``form`` makes of ``data``; the form itself, and its fields, stay as they are.
+
+    Raises:
+        ValidationError: as the form says it.
+    """
+    filled = copy.copy(form)
+    filled.initial_data = data
+    filled.is_valid(raise_exception=True)
+    found: dict[str, Any] = filled.validated_data
+    return found

@@ -25,10 +25,12 @@ from reservations.capacity import Window
 from sessions import selectors as sessions
 
 if TYPE_CHECKING:
+    from gpuaas.inventory.models import Pool
     from reservations.models import Reservation
 
 # Bounds that keep nonsense out of arithmetic and columns; the rules proper are the domain's.
 MOST: Final = 2**31 - 1
+DEMAND: Final = ("cpu_millicores", "memory_mib", "storage_gib")
 
 M = TypeVar("M", bound=Model)
 
@@ -141,8 +143,17 @@ class ListFilter(serializers.Serializer[None]):
     to_approve = serializers.BooleanField(required=False, default=False)
 
 
+# Made once: to make their fields anew takes longer than to use them.
+_INPUT: Final = ReservationInput()
+_OUTPUT: Final = ReservationOutput()
+
+
+def _body(reservation: Any) -> dict[str, Any]:
+    return dict(_OUTPUT.to_representation(reservation))
+
+
 def _show(rows: Iterable[Any]) -> list[dict[str, Any]]:
-    return [dict(ReservationOutput(row).data) for row in rows]
+    return [_body(row) for row in rows]
 
 
 class ReservationList(APIView):
@@ -167,17 +178,14 @@ class ReservationList(APIView):
         return pages.page_by_start(found, request, show=_show)
 
     def post(self, request: Request) -> Response:
-        data = ReservationInput(data=request.data)
-        data.is_valid(raise_exception=True)
-        now, person, given = timezone.now(), caller(request), data.validated_data
+        given = inputs.read(_INPUT, request.data)
+        now, person = timezone.now(), caller(request)
         pool = named("pool", given["pool"], inventory.pools())
         # A team that the caller cannot see and one that does not exist look the same.
         team = named("team", given["team"], accounts.teams_visible_to(person, now=now))
-        usual = services.usual_demand(
-            pool=pool, resource_name=given["resource_name"], units=given["units"]
-        )
-        number = _number_of(request, person)
-        is_new = selectors.booked_as(number, by=person) is None
+        key = request.headers.get("Idempotency-Key", "")
+        number = _number_of(key, person)
+        is_new = not key or selectors.booked_as(number, by=person) is None
         book = (
             services.book_or_wait
             if given["waitlist"]
@@ -187,23 +195,15 @@ class ReservationList(APIView):
             pool=pool,
             team=team,
             requested_by=person,
-            wish=services.Wish(
-                public_id=number,
-                resource_name=given["resource_name"],
-                units=given["units"],
-                window=Window(given["starts_at"], given["ends_at"]),
-                mode=AllocationMode(given["mode"]),
-                cpu_millicores=given.get("cpu_millicores", usual.cpu_millicores),
-                memory_mib=given.get("memory_mib", usual.memory_mib),
-                storage_gib=given.get("storage_gib", usual.storage_gib),
-                purpose=given["purpose"],
-            ),
+            wish=_wish(given, pool=pool, number=number),
             now=now,
             ask_approval=given["ask_approval"],
         )
+        if is_new:
+            selectors.note_no_flag(reservation)
         address = reverse("api:reservation", args=[reservation.public_id])
         return Response(
-            ReservationOutput(reservation).data,
+            _body(reservation),
             status=HTTPStatus.CREATED if is_new else HTTPStatus.OK,
             headers={"Location": request.build_absolute_uri(address)},
         )
@@ -220,7 +220,7 @@ class ReservationDetail(APIView):
         )
         return Response(
             {
-                **ReservationOutput(reservation).data,
+                **_body(reservation),
                 "workspace": workspace and WorkspaceOutput(workspace).data,
                 "offers": [
                     offers.offer_body(each)
@@ -249,7 +249,7 @@ class ReservationAcceptOffer(APIView):
         )
         address = reverse("api:reservation", args=[booked.public_id])
         return Response(
-            ReservationOutput(booked).data,
+            _body(booked),
             status=HTTPStatus.CREATED,
             headers={"Location": request.build_absolute_uri(address)},
         )
@@ -324,12 +324,29 @@ def _approval(person: User, given: Mapping[str, Any]) -> services.Approval | Non
     )
 
 
-def _number_of(request: Request, person: User) -> UUID:
+def _wish(given: Mapping[str, Any], *, pool: "Pool", number: UUID) -> services.Wish:
+    """Return the wish; what it leaves open is the usual share, which is read only then."""
+    resource_name, units = given["resource_name"], given["units"]
+    demand = {name: given[name] for name in DEMAND if name in given}
+    if len(demand) < len(DEMAND):
+        usual = services.usual_demand(pool=pool, resource_name=resource_name, units=units)
+        demand = {name: getattr(usual, name) for name in DEMAND} | demand
+    return services.Wish(
+        public_id=number,
+        resource_name=resource_name,
+        units=units,
+        window=Window(given["starts_at"], given["ends_at"]),
+        mode=AllocationMode(given["mode"]),
+        purpose=given["purpose"],
+        **demand,
+    )
+
+
+def _number_of(key: str, person: User) -> UUID:
     """Return the booking's number: always the same for one person's Idempotency-Key.
 
     It is made from the key, not the key itself: nobody can name a number that is another's.
     """
-    key = request.headers.get("Idempotency-Key", "")
     return uuid5(UUID(int=person.pk), key) if key else uuid4()
 
 
@@ -343,8 +360,7 @@ def _end(service: Callable[..., None], request: Request, public_id: UUID) -> Res
 def shown(reservation: "Reservation") -> Response:
     """Return the booking as it is after a change, with the ETag of that version."""
     reservation.refresh_from_db(fields=["version"])
-    body = ReservationOutput(reservation).data
-    return Response(body, headers={"ETag": preconditions.etag(reservation)})
+    return Response(_body(reservation), headers={"ETag": preconditions.etag(reservation)})
 
 
 def named(field: str, slug: str, among: QuerySet[M]) -> M:
