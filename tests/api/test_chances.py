@@ -11,6 +11,7 @@ from gpuaas.accounts.models import OrganisationRole, Team
 from gpuaas.inventory.models import Pool
 from reservations import services
 from reservations.models import Reservation
+from reservations.services import chances
 from tests import make
 from tests.api.clients import client_of
 from tests.make import GPU, SLICE
@@ -93,6 +94,33 @@ def test_what_is_answered_can_be_booked(
 
 def test_a_longer_booking_than_rules_allow_has_no_window(ada: APIClient, pool: Pool) -> None:
     rule(pool, longest_minutes=60)
+
+    assert ask(ada, "free-windows").json() == {"windows": []}
+    assert ask(ada, "alternatives").json() == {"alternatives": []}
+
+
+def test_room_that_ends_before_rules_allow_a_start_is_left_out(ada: APIClient, pool: Pool) -> None:
+    rule(pool, lead_time_minutes=120)
+    make.reservation(of=pool, at=make.window(3, 5))
+
+    windows = ask(ada, "free-windows").json()["windows"]
+
+    assert [each["starts_at"] for each in windows] == ["2026-03-01T17:00:00Z"]
+
+
+def test_what_is_longer_than_the_time_that_is_looked_at_has_no_window(
+    ada: APIClient, pool: Pool
+) -> None:
+    found = ask(ada, "free-windows", minutes=120, until=make.at(1).isoformat())
+
+    assert found.json() == {"windows": []}
+
+
+def test_rules_that_point_ever_later_are_not_followed_for_ever(
+    ada: APIClient, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule(pool, lead_time_minutes=90)
+    monkeypatch.setattr(chances, "_TRIES", 1)
 
     assert ask(ada, "free-windows").json() == {"windows": []}
 

@@ -13,6 +13,7 @@ from icalendar import Calendar
 from pytest_django import DjangoAssertNumQueries
 
 from gpuaas.accounts.models import Membership, OrganisationRole, Team, User
+from gpuaas.audit import selectors as audit
 from gpuaas.core.words import TIMES
 from gpuaas.feeds import calendars, selectors, services
 from gpuaas.inventory.models import Pool
@@ -191,6 +192,8 @@ def switch_off(team: Team, person: User) -> None:
 def revoke(team: Team, person: User) -> None:
     for each in selectors.feeds_of(person):
         services.revoke_feed(feed=each, now=make.NOON)
+        services.revoke_feed(feed=each, now=make.at(1))
+        assert len(audit.history_of(f"calendar_feed:{each.pk}")) == 2  # created, revoked once
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""What is found moved when it is looked at again under the lock: booking, extending, reports."""
+"""What is found moved when it is looked at again under the lock: booking, moving, reports."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,8 @@ from gpuaas.inventory.models import Node, Pool
 from gpuaas.inventory.services import reports
 from reservations import services
 from reservations.lifecycle import State
-from reservations.models import PoolRules, Reservation, TeamLedger
-from reservations.services import admission, in_one_call
+from reservations.models import DeviceHold, PoolRules, Reservation, TeamLedger
+from reservations.services import admission, in_one_call, line, rescheduling, waitlist
 from reservations.services.booking import Answer, Booking, Outcome, Terms
 from tests import make
 from tests.make import SLICE
@@ -67,6 +68,17 @@ def extend(mine: Reservation) -> Reservation:
     )
 
 
+def move(planned: Reservation) -> Reservation:
+    wish = replace(services.wish_of(planned), window=make.window(8, 9))
+    return services.move(
+        reservation=planned,
+        pool=planned.pool,
+        wish=wish,
+        actor=planned.requested_by,
+        now=make.NOON,
+    )
+
+
 @pytest.fixture
 def mine(pool: Pool) -> Reservation:
     return make.reservation(of=pool, at=make.window(0, 2), state=State.ACTIVE)
@@ -86,6 +98,65 @@ def test_an_extension_is_evaluated_anew_when_the_ledger_has_moved(
             extend(mine)
         mine.refresh_from_db()
         assert mine.ends_at == make.at(2)
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_a_move_is_evaluated_anew_when_the_ledger_has_moved(
+    monkeypatch: pytest.MonkeyPatch, pool: Pool, times: int
+) -> None:
+    planned = make.reservation(of=pool, at=make.window(2, 4))
+    moved = iter([False] * times)
+    monkeypatch.setattr(rescheduling, "ledger_stands", lambda *_, **__: next(moved, True))
+
+    if times < admission.EVALUATIONS:
+        assert move(planned).window == make.window(8, 9)
+    else:
+        with pytest.raises(locks.LockBusy):
+            move(planned)
+        planned.refresh_from_db()
+        assert planned.window == make.window(2, 4)
+
+
+def test_a_move_looks_again_when_somebody_it_moves_has_left(
+    monkeypatch: pytest.MonkeyPatch, pool: Pool
+) -> None:
+    locked = iter([False])
+    monkeypatch.setattr(rescheduling, "lock_waiting", lambda _: next(locked, True))
+
+    assert move(make.reservation(of=pool, at=make.window(2, 4))).window == make.window(8, 9)
+    assert next(locked, None) is None
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_line_holds_nothing_for_who_left_it_while_it_was_served(
+    monkeypatch: pytest.MonkeyPatch, pool: Pool, waits: bool
+) -> None:
+    first = make.reservation(of=pool, state=State.WAITLISTED)
+    looked = line.find_place
+
+    def leave(booking: Booking) -> object:
+        if not waits:
+            Reservation.objects.filter(pk=first.pk).update(state=State.CANCELED)
+        return looked(booking)
+
+    monkeypatch.setattr(line, "find_place", leave)
+
+    assert services.advance(pool=pool, now=make.NOON) == [first] * waits
+    assert DeviceHold.objects.count() == waits
+
+
+def test_a_wish_that_joined_the_line_while_we_waited_does_not_join_it_again(pool: Pool) -> None:
+    make.reservation(of=pool, units=2)
+    wish, team = make.wish(units=2), make.team()
+    person = make.user(teams=[team])
+    waits = services.book_or_wait(
+        pool=pool, team=team, requested_by=person, wish=wish, now=make.NOON
+    )
+
+    again = waitlist._join(Booking(pool, team, person, wish, Terms(), make.NOON))  # noqa: SLF001 -- the race itself is a second wide
+
+    assert again == waits
+    assert Reservation.objects.filter(state=State.WAITLISTED).count() == 1
 
 
 def test_an_extension_looks_again_when_somebody_it_moves_has_left(
