@@ -14,7 +14,7 @@ from gpuaas.inventory.services import reports
 from reservations import services
 from reservations.lifecycle import State
 from reservations.models import DeviceHold, PoolRules, Reservation, TeamLedger
-from reservations.services import admission, in_one_call, line, rescheduling, waitlist
+from reservations.services import admission, in_one_call, line, rescheduling, under_lock, waitlist
 from reservations.services.booking import Answer, Booking, Outcome, Terms
 from tests import make
 from tests.make import SLICE
@@ -132,12 +132,11 @@ def test_a_line_holds_nothing_for_who_left_it_while_it_was_served(
     monkeypatch: pytest.MonkeyPatch, pool: Pool, waits: bool
 ) -> None:
     first = make.reservation(of=pool, state=State.WAITLISTED)
-    looked = line.find_place
 
     def leave(booking: Booking) -> object:
         if not waits:
             Reservation.objects.filter(pk=first.pk).update(state=State.CANCELED)
-        return looked(booking)
+        return under_lock.find_place(booking)
 
     monkeypatch.setattr(line, "find_place", leave)
 
