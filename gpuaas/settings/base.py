@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "guardian",
     "rest_framework",
+    "drf_spectacular",
     "gpuaas.apps.ProjectConfig",
     "gpuaas.accounts",
     "gpuaas.audit",
@@ -271,6 +272,25 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "gpuaas.api.errors.handle",
+    "DEFAULT_SCHEMA_CLASS": "gpuaas.api.openapi.Operation",
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.1",
+    "TITLE": "GPUaaS",
+    "VERSION": "1",
+    "DESCRIPTION": "Book GPU capacity on a calendar, and get a workspace for that window. Instants"
+    " go in with an offset and come out in UTC; windows are half-open; the unit is in the name of"
+    " every number.",
+    "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "AUTHENTICATION_WHITELIST": ["gpuaas.api.authentication.TokenAuthentication"],
+    "SORT_OPERATION_PARAMETERS": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "gpuaas.api.openapi.finish",
+    ],
 }
 
 # --- Celery ---------------------------------------------------------------------------------------

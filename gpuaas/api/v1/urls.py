@@ -16,6 +16,7 @@ from gpuaas.api.v1 import (
     pools,
     reservations,
     rules,
+    schema,
     teams,
     tokens,
 )
@@ -149,6 +150,7 @@ urlpatterns = [
         reservations.ReservationGiveBack.as_view(),
         name="reservation-give-back",
     ),
+    path("schema/", schema.Schema.as_view(), name="schema"),
     path("teams/", teams.TeamList.as_view(), name="teams"),
     path("teams/<slug:slug>/", teams.TeamDetail.as_view(), name="team"),
     path("teams/<slug:slug>/members/", teams.MemberList.as_view(), name="members"),

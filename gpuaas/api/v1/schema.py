@@ -1,0 +1,18 @@
+"""``/api/v1/schema/``: what this API is, for programs."""
+
+from drf_spectacular.renderers import OpenApiYamlRenderer
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from gpuaas.api import openapi
+
+
+class Schema(APIView):
+    """The OpenAPI 3.1 document: as JSON, or as YAML to whoever accepts only that."""
+
+    renderer_classes = (JSONRenderer, OpenApiYamlRenderer)
+
+    def get(self, request: Request) -> Response:  # noqa: ARG002 -- the same for everybody
+        return Response(openapi.document())
