@@ -74,3 +74,8 @@ types:  ## mypy --strict
 imports:  ## the architecture (.importlinter)
 	$(DEV)
 	$(BIN)/lint-imports
+
+.PHONY: openapi
+openapi:  ## write docs/api/openapi.yaml anew, after a change of the REST API
+	$(DEV)
+	DJANGO_SETTINGS_MODULE=gpuaas.settings.test $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/api/openapi.yaml

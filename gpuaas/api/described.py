@@ -4,7 +4,6 @@ What every operation may answer (401, 404 of what is not there, ...) is added by
 """
 
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
@@ -13,7 +12,7 @@ from rest_framework import serializers
 
 F = TypeVar("F", bound=Callable[..., Any])
 Query = type[serializers.Serializer[Any]]
-Shape = type[serializers.BaseSerializer[Any]] | serializers.BaseSerializer[Any]
+Shape = type[serializers.BaseSerializer[Any]] | serializers.BaseSerializer[Any] | OpenApiTypes
 
 IF_MATCH: Final = OpenApiParameter(
     "If-Match",
@@ -25,14 +24,14 @@ ETAG: Final = OpenApiParameter(
     "ETag",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    response=[HTTPStatus.OK.value],
+    response=[200],
     description="The version of the booking, for If-Match.",
 )
 LOCATION: Final = OpenApiParameter(
     "Location",
     OpenApiTypes.URI,
     OpenApiParameter.HEADER,
-    response=[HTTPStatus.CREATED.value],
+    response=[201],
     description="The address of what was made.",
 )
 LIMIT: Final = OpenApiParameter(
@@ -52,8 +51,8 @@ def described(
     takes: Shape | None = None,
     asks: Query | None = None,
     answers: Shape | None = None,
-    status: HTTPStatus | tuple[HTTPStatus, ...] = HTTPStatus.OK,
-    refuses: tuple[HTTPStatus, ...] = (),
+    status: int | tuple[int, ...] = 200,
+    refuses: tuple[int, ...] = (),
     parameters: tuple[OpenApiParameter, ...] = (),
 ) -> Callable[[F], F]:
     """Describe a method of a view.
@@ -63,14 +62,31 @@ def described(
     """
     statuses = status if isinstance(status, tuple) else (status,)
     found: dict[Any, Any] = {
-        each.value: OpenApiResponse(answers, description=_SAID.get(each, "")) for each in statuses
+        each: OpenApiResponse(answers, description=_SAID[each]) for each in statuses
     }
     return extend_schema(
         summary=summary,
         request=takes,
         responses=found,
         parameters=[*([asks] if asks else []), *parameters],
-        extensions={REFUSES: [each.value for each in refuses]},
+        extensions={REFUSES: list(refuses)},
+    )
+
+
+def moved(
+    summary: str,
+    answers: Shape,
+    *,
+    takes: Shape | None = None,
+    refuses: tuple[int, ...] = (403, 409),
+) -> Callable[[F], F]:
+    """Describe a change of a booking, in the version that If-Match names."""
+    return described(
+        summary,
+        takes=takes,
+        answers=answers,
+        refuses=(*refuses, 412),
+        parameters=(IF_MATCH, ETAG),
     )
 
 
@@ -93,11 +109,7 @@ def listed_by_cursor(
 
 
 REFUSES: Final = "x-refuses"  # taken out again by `openapi`
-_SAID: Final = {
-    HTTPStatus.OK: "Done.",
-    HTTPStatus.CREATED: "Made.",
-    HTTPStatus.NO_CONTENT: "Done; there is nothing to say.",
-}
+_SAID: Final = {200: "Done.", 201: "Made.", 204: "Done; there is nothing to say."}
 
 
 def _page(each: type[serializers.BaseSerializer[Any]], *, counted: bool) -> Shape:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 
@@ -23,3 +24,10 @@ class InstantField(serializers.DateTimeField):
             return value.astimezone(UTC)
         except OverflowError:
             self.fail("overflow")
+
+
+@extend_schema_field(
+    {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$", "examples": ["22:00:00"]}
+)
+class LocalTimeField(serializers.TimeField):
+    """A time of day in a pool's own zone.  JSON Schema's ``time`` would have an offset."""

@@ -77,10 +77,11 @@ class Operation(AutoSchema):
     def _usual(self, operation: Mapping[str, Any]) -> Iterator[HTTPStatus]:
         """Yield the refusals that follow from what the operation is."""
         yield HTTPStatus.UNAUTHORIZED
-        places = {each["in"] for each in operation.get("parameters", ())}
+        parameters = operation.get("parameters", ())
+        places = {each["in"] for each in parameters}
         if "query" in places:
             yield HTTPStatus.BAD_REQUEST
-        if "path" in places:
+        if "path" in places or any(each["name"] == "cursor" for each in parameters):
             yield HTTPStatus.NOT_FOUND
         if self.method != "GET":
             yield HTTPStatus.FORBIDDEN

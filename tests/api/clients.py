@@ -6,12 +6,22 @@ from rest_framework.test import APIClient
 
 from gpuaas.accounts.models import MembershipRole, OrganisationRole, Team, User
 from tests import make
+from tests.api import conformance
 
 CALLERS = ("member", "manager", "viewer", "outsider", "anonymous", "finance", "admin", "leaver")
 
 
+class CheckedClient(APIClient):
+    """Holds every answer to the OpenAPI document."""
+
+    def request(self, **request: Any) -> Any:
+        response = super().request(**request)
+        conformance.check(response, request["REQUEST_METHOD"])
+        return response
+
+
 def client_of(user: User | None) -> APIClient:
-    client = APIClient()
+    client = CheckedClient()
     if user is not None:
         client.force_login(user)
     return client

@@ -7,6 +7,7 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.urls import reverse
 
+from tests.api import conformance
 from tests.permissions.bodies import BODIES
 from tests.permissions.table import Row
 from tests.permissions.world import World
@@ -55,6 +56,8 @@ def call(world: World, row: Row, *, role: str, named: dict[str, Any], team: str)
     connection.needs_rollback = False
     written = _rows_written() - before
     transaction.savepoint_rollback(point)
+    if is_json:
+        conformance.check(response, row.method)
     location = response.headers.get("Location", "")
     return Answer(
         outcome=_outcome(response.status_code, location, address),

@@ -12,6 +12,8 @@ from rest_framework.views import APIView
 from gpuaas.accounts import selectors as accounts
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described, listed_by_cursor
+from gpuaas.api.shapes.people import EventOutput, HeadOutput
 from gpuaas.audit import selectors
 from gpuaas.audit.models import AuditEvent
 
@@ -51,6 +53,7 @@ def event_body(event: AuditEvent) -> dict[str, Any]:
 class Trail(APIView):
     """The audit trail, newest first: all of it, or that of the teams that one manages."""
 
+    @listed_by_cursor("Read the audit trail", EventOutput, asks=TrailFilter)
     def get(self, request: Request) -> Response:
         wanted = TrailFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)
@@ -65,6 +68,7 @@ class Trail(APIView):
 class ChainHead(APIView):
     """Where the chain over the trail is now, to be kept elsewhere; platform administrators only."""
 
+    @described("Read the head of the chain", answers=HeadOutput, refuses=(403,))
     def get(self, request: Request) -> Response:
         if not caller(request).is_platform_admin:
             raise PermissionDenied

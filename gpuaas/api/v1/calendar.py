@@ -11,8 +11,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described
 from gpuaas.api.fields import InstantField
 from gpuaas.api.inputs import StrictInput
+from gpuaas.api.shapes.booking import CalendarOutput, HoursOutput
 from gpuaas.inventory import selectors as inventory
 from reservations import calendar
 from reservations.capacity import Window
@@ -42,6 +44,7 @@ class CalendarQuery(StrictInput):
 class Availability(APIView):
     """How many devices of one type are free in each hour, from an hour's beginning on."""
 
+    @described("See what is free hour by hour", asks=AvailabilityQuery, answers=HoursOutput)
     def get(self, request: Request, slug: str) -> Response:
         query = AvailabilityQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
@@ -60,6 +63,7 @@ class Availability(APIView):
 class Calendar(APIView):
     """Every device with what is booked on it; the bookings of others only as taken time."""
 
+    @described("See every device with its bookings", asks=CalendarQuery, answers=CalendarOutput)
     def get(self, request: Request, slug: str) -> Response:
         query = CalendarQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)

@@ -18,6 +18,8 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import ApiToken
 from gpuaas.api import inputs, pages
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described, listed
+from gpuaas.api.shapes.people import FeedOutput, NewFeedOutput
 from gpuaas.feeds import selectors, services
 from gpuaas.feeds.models import CalendarFeed
 from gpuaas.inventory import selectors as inventory
@@ -53,9 +55,17 @@ def _feed(feed: CalendarFeed) -> dict[str, Any]:
 class FeedList(APIView):
     """One's calendar links that were not revoked, newest first; and making one."""
 
+    @listed("List your calendar links", FeedOutput)
     def get(self, request: Request) -> Response:
         return pages.page_of(selectors.feeds_of(caller(request)), request, show=_show)
 
+    @described(
+        "Make a calendar link",
+        takes=FeedInput,
+        answers=NewFeedOutput,
+        status=201,
+        refuses=(404, 409),
+    )
     def post(self, request: Request) -> Response:
         """Answer with the address: this once."""
         if isinstance(request.auth, ApiToken):
@@ -79,6 +89,7 @@ class FeedList(APIView):
 class FeedDetail(APIView):
     """One link of the caller."""
 
+    @described("Revoke a calendar link", status=204)
     def delete(self, request: Request, number: int) -> Response:
         """Revoke it."""
         feed = get_object_or_404(selectors.feeds_of(caller(request)), pk=number)

@@ -13,8 +13,10 @@ from rest_framework.views import APIView
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described
 from gpuaas.api.fields import InstantField
 from gpuaas.api.inputs import StrictInput
+from gpuaas.api.shapes.booking import AlternativesOutput, FreeWindowsOutput
 from gpuaas.api.v1.reservations import MOST
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
@@ -46,6 +48,7 @@ class ChanceQuery(StrictInput):
 class FreeWindows(APIView):
     """The windows in which a wish can be booked: there is room, and rules allow it."""
 
+    @described("Find free windows", asks=ChanceQuery, answers=FreeWindowsOutput, refuses=(422,))
     def get(self, request: Request, slug: str) -> Response:
         now = timezone.now()
         pool, team, wish, until, given = _asked(request, slug, now)
@@ -58,6 +61,7 @@ class FreeWindows(APIView):
 class Alternatives(APIView):
     """What else does the same work: other types of the pool, or the same type in others."""
 
+    @described("Find alternatives", asks=ChanceQuery, answers=AlternativesOutput, refuses=(422,))
     def get(self, request: Request, slug: str) -> Response:
         now = timezone.now()
         pool, team, wish, until, given = _asked(request, slug, now)

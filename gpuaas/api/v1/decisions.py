@@ -10,7 +10,9 @@ from rest_framework.views import APIView
 
 from gpuaas.api import inputs, preconditions, reach
 from gpuaas.api.callers import caller
-from gpuaas.api.v1.reservations import shown
+from gpuaas.api.described import described, moved
+from gpuaas.api.shapes.booking import AddressOutput
+from gpuaas.api.v1.reservations import ReservationOutput, shown
 from reservations import services
 from sessions import selectors as selectors_of_sessions
 from sessions import services as sessions
@@ -31,6 +33,7 @@ class Rejection(inputs.StrictInput):
 class ReservationApprove(APIView):
     """Book what waits for the caller's approval."""
 
+    @moved("Approve a booking", ReservationOutput, takes=Approval)
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
         reservation = reach.visible(person, public_id, now=now)
@@ -46,6 +49,7 @@ class ReservationApprove(APIView):
 class ReservationReject(APIView):
     """Turn down what waits for the caller's approval, with a reason."""
 
+    @moved("Reject a booking", ReservationOutput, takes=Rejection)
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
         reservation = reach.visible(person, public_id, now=now)
@@ -61,6 +65,7 @@ class ReservationReject(APIView):
 class ReservationConfirm(APIView):
     """Take what is held because its turn in line has come."""
 
+    @moved("Take what is held", ReservationOutput)
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
         reservation = reach.changeable(request, public_id, now=now)
@@ -71,6 +76,7 @@ class ReservationConfirm(APIView):
 class ReservationOpen(APIView):
     """Note that the workspace is used, and say where it is."""
 
+    @described("Open the workspace", answers=AddressOutput, refuses=(409,))
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
         reservation = reach.visible(person, public_id, now=now)
@@ -88,6 +94,7 @@ class ReservationOpen(APIView):
 class ReservationPass(APIView):
     """Leave what is held to the next in line."""
 
+    @moved("Pass on what is held", ReservationOutput)
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
         reservation = reach.changeable(request, public_id, now=now)

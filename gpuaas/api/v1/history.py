@@ -12,6 +12,8 @@ from rest_framework.views import APIView
 
 from gpuaas.api import pages
 from gpuaas.api.callers import caller
+from gpuaas.api.described import listed
+from gpuaas.api.shapes.booking import HistoryEntryOutput
 from gpuaas.audit import selectors as audit
 from gpuaas.audit.models import AuditEvent
 from reservations import history, selectors
@@ -20,6 +22,7 @@ from reservations import history, selectors
 class ReservationHistory(APIView):
     """What happened to one reservation, oldest first."""
 
+    @listed("Read what happened to a booking", HistoryEntryOutput)
     def get(self, request: Request, public_id: UUID) -> Response:
         visible = selectors.reservations_visible_to(caller(request), now=timezone.now())
         found = get_object_or_404(visible, public_id=public_id)

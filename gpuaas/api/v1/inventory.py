@@ -14,6 +14,8 @@ from rest_framework.views import APIView
 
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described, listed
+from gpuaas.api.shapes.planning import ClusterFileOutput, ImportOutput
 from gpuaas.inventory import files, selectors, services
 from gpuaas.inventory.models import Closure, ClosureKind, Cluster, Device, DeviceState, Node, Pool
 from reservations import services as reservations
@@ -34,15 +36,15 @@ class NodeOutput(serializers.Serializer[Node]):
     id = serializers.IntegerField(source="pk")
     name = serializers.CharField()
     cluster = serializers.CharField(source="cluster.name")
-    pool = serializers.CharField(source="pool.slug", default=None)
+    pool = serializers.CharField(source="pool.slug", default=None, allow_null=True)
     cpu_millicores = serializers.IntegerField()
     memory_mib = serializers.IntegerField()
     storage_gib = serializers.IntegerField()
     is_schedulable = serializers.BooleanField()
     is_withdrawn = serializers.BooleanField()
     is_ready = serializers.BooleanField()
-    reported_devices = serializers.JSONField()
-    reported_at = serializers.DateTimeField()
+    reported_devices = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
+    reported_at = serializers.DateTimeField(allow_null=True)
 
 
 class DeviceOutput(serializers.Serializer[Device]):
@@ -54,24 +56,24 @@ class DeviceOutput(serializers.Serializer[Device]):
     product = serializers.CharField()
     memory_mib = serializers.IntegerField()
     compute_share = serializers.DecimalField(max_digits=5, decimal_places=4)
-    gpu_index = serializers.IntegerField()
+    gpu_index = serializers.IntegerField(allow_null=True)
     replicas = serializers.IntegerField()
-    uuid = serializers.CharField()
+    uuid = serializers.CharField(allow_null=True)
     state = serializers.CharField()
     state_reason = serializers.CharField()
-    state_changed_at = serializers.DateTimeField()
+    state_changed_at = serializers.DateTimeField(allow_null=True)
 
 
 class ClosureOutput(serializers.Serializer[Closure]):
     id = serializers.IntegerField(source="pk")
-    pool = serializers.CharField(source="pool.slug", default=None)
-    node = serializers.CharField(source="node.name", default=None)
+    pool = serializers.CharField(source="pool.slug", default=None, allow_null=True)
+    node = serializers.CharField(source="node.name", default=None, allow_null=True)
     kind = serializers.CharField()
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
     reason = serializers.CharField()
     created_at = serializers.DateTimeField()
-    canceled_at = serializers.DateTimeField()
+    canceled_at = serializers.DateTimeField(allow_null=True)
 
 
 class NodeFilter(serializers.Serializer[None]):
@@ -123,6 +125,7 @@ class ImportFilter(serializers.Serializer[None]):
 class ClusterList(APIView):
     """Every cluster."""
 
+    @listed("List clusters", ClusterOutput)
     def get(self, request: Request) -> Response:
         return pages.page_of(
             selectors.clusters(), request, show=lambda rows: _show(ClusterOutput, rows)
@@ -132,6 +135,7 @@ class ClusterList(APIView):
 class ClusterFile(APIView):
     """The inventory of a cluster as a file, for platform administrators."""
 
+    @described("Read a cluster's inventory file", answers=ClusterFileOutput, refuses=(403,))
     def get(self, request: Request, name: str) -> Response:
         services.check_may_change(actor=caller(request))
         cluster = get_object_or_404(selectors.clusters(), name=name)
@@ -141,6 +145,7 @@ class ClusterFile(APIView):
 class NodeList(APIView):
     """Every node; ``?cluster=``, ``?pool=`` narrow the list."""
 
+    @listed("List nodes", NodeOutput, asks=NodeFilter)
     def get(self, request: Request) -> Response:
         found = selectors.nodes().filter(**_asked(NodeFilter, request))
         return pages.page_of(found, request, show=lambda rows: _show(NodeOutput, rows))
@@ -149,9 +154,16 @@ class NodeList(APIView):
 class NodeDetail(APIView):
     """One node; platform administrators take it out of booking and put it back."""
 
+    @described("Look at a node", answers=NodeOutput)
     def get(self, request: Request, number: int) -> Response:  # noqa: ARG002 -- the same for everybody
         return Response(NodeOutput(get_object_or_404(selectors.nodes(), pk=number)).data)
 
+    @described(
+        "Take a node out of booking, or put it back",
+        takes=NodeInput,
+        answers=NodeOutput,
+        refuses=(409, 422),
+    )
     def patch(self, request: Request, number: int) -> Response:
         services.check_may_change(actor=caller(request))
         given, node = _read(NodeInput, request), get_object_or_404(selectors.nodes(), pk=number)
@@ -169,6 +181,7 @@ class NodeDetail(APIView):
 class DeviceList(APIView):
     """Every device; ``?cluster=``, ``?node=``, ``?resource_name=``, ``?state=`` narrow it."""
 
+    @listed("List devices", DeviceOutput, asks=DeviceFilter)
     def get(self, request: Request) -> Response:
         found = selectors.devices().filter(**_asked(DeviceFilter, request))
         return pages.page_of(found, request, show=lambda rows: _show(DeviceOutput, rows))
@@ -177,9 +190,16 @@ class DeviceList(APIView):
 class DeviceDetail(APIView):
     """One device; platform administrators change its state."""
 
+    @described("Look at a device", answers=DeviceOutput)
     def get(self, request: Request, number: int) -> Response:  # noqa: ARG002
         return Response(DeviceOutput(get_object_or_404(selectors.devices(), pk=number)).data)
 
+    @described(
+        "Change a device's state",
+        takes=DeviceInput,
+        answers=DeviceOutput,
+        refuses=(409, 422),
+    )
     def patch(self, request: Request, number: int) -> Response:
         services.check_may_change(actor=caller(request))
         given = _read(DeviceInput, request)
@@ -198,10 +218,14 @@ class DeviceDetail(APIView):
 class ClosureList(APIView):
     """What is closed now or will be, the earliest first; and planning one."""
 
+    @listed("List closures", ClosureOutput)
     def get(self, request: Request) -> Response:
         found = selectors.coming_closures(now=timezone.now())
         return pages.page_of(found, request, show=lambda rows: _show(ClosureOutput, rows))
 
+    @described(
+        "Plan a closure", takes=ClosureInput, answers=ClosureOutput, status=201, refuses=(422,)
+    )
     def post(self, request: Request) -> Response:
         services.check_may_change(actor=caller(request))
         given = _read(ClosureInput, request)
@@ -226,6 +250,7 @@ class ClosureList(APIView):
 class ClosureCancel(APIView):
     """Take a closure back."""
 
+    @described("Take a closure back", answers=ClosureOutput, refuses=(409,))
     def post(self, request: Request, number: int) -> Response:
         services.check_may_change(actor=caller(request))
         closure = get_object_or_404(selectors.closures(), pk=number)
@@ -237,6 +262,13 @@ class ClosureCancel(APIView):
 class Import(APIView):
     """Make a cluster's inventory what a file says; ``?dry_run=1`` shows the difference only."""
 
+    @described(
+        "Import a cluster's inventory",
+        asks=ImportFilter,
+        takes=FileInput,
+        answers=ImportOutput,
+        refuses=(409, 422, 503),
+    )
     def post(self, request: Request) -> Response:
         services.check_may_change(actor=caller(request))
         dry_run = _asked(ImportFilter, request)["dry_run"]

@@ -10,6 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described
+from gpuaas.api.shapes.booking import KubeconfigOutput
 from reservations import selectors
 from sessions import selectors as sessions
 from sessions import services
@@ -18,6 +20,7 @@ from sessions import services
 class ReservationKubeconfig(APIView):
     """A kubeconfig for who booked it.  It holds no secret; ``login`` says how one logs in."""
 
+    @described("Get a kubeconfig", answers=KubeconfigOutput, refuses=(403, 409))
     def get(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
         visible = selectors.reservations_visible_to(person, now=now)

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from gpuaas.accounts import selectors
 from gpuaas.accounts.models import CAN_BOOK, ApiToken, Membership, User
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described
 
 
 class PersonOutput(serializers.Serializer[User]):
@@ -26,7 +27,7 @@ class OwnTeamOutput(serializers.Serializer[Membership]):
     slug = serializers.CharField(source="team.slug")
     name = serializers.CharField(source="team.name")
     role = serializers.CharField()
-    expires_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
     may_book = serializers.SerializerMethodField()
 
     def get_may_book(self, membership: Membership) -> bool:
@@ -38,9 +39,17 @@ class OwnTokenOutput(serializers.Serializer[ApiToken]):
     expires_at = serializers.DateTimeField()
 
 
+class MeOutput(PersonOutput):
+    """Who asks: ``token`` is null without one, in the portal's session."""
+
+    token = OwnTokenOutput(allow_null=True)
+    teams = OwnTeamOutput(many=True)
+
+
 class Me(APIView):
     """The person who asks, their teams, and the token with which they ask, if it is one."""
 
+    @described("See who you are", answers=MeOutput)
     def get(self, request: Request) -> Response:
         person = caller(request)
         token = request.auth if isinstance(request.auth, ApiToken) else None

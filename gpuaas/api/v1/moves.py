@@ -13,7 +13,8 @@ from rest_framework.views import APIView
 
 from gpuaas.api import fields, inputs, reach
 from gpuaas.api.callers import caller
-from gpuaas.api.v1.reservations import MOST, named, shown
+from gpuaas.api.described import moved
+from gpuaas.api.v1.reservations import MOST, ReservationOutput, named, shown
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Pool
@@ -58,6 +59,7 @@ class MoveInput(inputs.StrictInput):
 class ReservationShorten(APIView):
     """Let a booking end earlier; what it gives back is free at once."""
 
+    @moved("Shorten a booking", ReservationOutput, takes=ShorterInput, refuses=(403, 409, 422))
     def post(self, request: Request, public_id: UUID) -> Response:
         now = timezone.now()
         reservation = reach.changeable(request, public_id, now=now)
@@ -78,6 +80,7 @@ class ReservationMove(APIView):
     Without a new end, a new start keeps the length.
     """
 
+    @moved("Move a booking", ReservationOutput, takes=MoveInput, refuses=(403, 409, 422, 503))
     def post(self, request: Request, public_id: UUID) -> Response:
         now = timezone.now()
         reservation = reach.changeable(request, public_id, now=now)

@@ -16,6 +16,8 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
 from gpuaas.api import inputs, pages
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described, listed
+from gpuaas.api.shapes.people import MarkedOutput, NoticeOutput, PreferenceOutput, WebhookOutput
 from gpuaas.notifications import selectors, services, wording
 from gpuaas.notifications.events import EVENTS, Channel
 from gpuaas.notifications.models import Notice, Webhook
@@ -65,6 +67,7 @@ def _notice(notice: Notice) -> dict[str, Any]:
 class NoticeList(APIView):
     """What the caller was told and may still know, newest first."""
 
+    @listed("List your notices", NoticeOutput, asks=ListFilter)
     def get(self, request: Request) -> Response:
         person, now = caller(request), timezone.now()
         wanted = ListFilter(data=request.query_params)
@@ -78,6 +81,7 @@ class NoticeList(APIView):
 class NoticesRead(APIView):
     """Mark every notice as read."""
 
+    @described("Mark every notice as read", answers=MarkedOutput)
     def post(self, request: Request) -> Response:
         marked = services.mark_read(person=caller(request), notice=None, now=timezone.now())
         return Response({"marked": marked})
@@ -86,6 +90,7 @@ class NoticesRead(APIView):
 class NoticeRead(APIView):
     """Mark one notice as read; doing it again changes nothing."""
 
+    @described("Mark a notice as read", answers=NoticeOutput)
     def post(self, request: Request, number: int) -> Response:
         person, now = caller(request), timezone.now()
         visible = selectors.notices_visible_to(person, now=now)
@@ -97,9 +102,16 @@ class NoticeRead(APIView):
 class Preferences(APIView):
     """What the caller hears of, and over which channels."""
 
+    @described("See what you hear of", answers=PreferenceOutput(many=True))
     def get(self, request: Request) -> Response:
         return Response(_preferences(caller(request)))
 
+    @described(
+        "Set one thing you hear of",
+        takes=PreferenceInput,
+        answers=PreferenceOutput(many=True),
+        refuses=(422,),
+    )
     def patch(self, request: Request) -> Response:
         """Set one cell of the table."""
         person = caller(request)
@@ -125,11 +137,15 @@ def _preferences(person: User) -> list[dict[str, Any]]:
 class WebhookView(APIView):
     """One's own webhook, or that of a team one manages.  The secret signs what is sent."""
 
+    @described("Look at a webhook", answers=WebhookOutput)
     def get(self, request: Request, team: str = "") -> Response:
         person, of = self._whose(request, team)
         webhook = selectors.webhook_of(person=None if of else person, team=of)
         return Response(_webhook(webhook))
 
+    @described(
+        "Set or replace a webhook", takes=WebhookInput, answers=WebhookOutput, refuses=(422,)
+    )
     def put(self, request: Request, team: str = "") -> Response:
         """Set or replace it; the secret is new each time."""
         person, of = self._whose(request, team)
@@ -139,6 +155,7 @@ class WebhookView(APIView):
         webhook = services.set_webhook(actor=person, team=of, url=url, now=timezone.now())
         return Response(_webhook(webhook))
 
+    @described("Remove a webhook", status=204)
     def delete(self, request: Request, team: str = "") -> Response:
         person, of = self._whose(request, team)
         services.remove_webhook(actor=person, team=of, now=timezone.now())

@@ -20,6 +20,13 @@ from rest_framework.views import APIView
 from gpuaas.accounts import selectors as accounts
 from gpuaas.api import inputs, pages
 from gpuaas.api.callers import caller
+from gpuaas.api.described import LOCATION, described, listed
+from gpuaas.api.shapes.planning import (
+    CloudPricesOutput,
+    ExampleOutput,
+    GpuOutput,
+    PlanOutput,
+)
 from tokenomics import documents, selectors, services
 from tokenomics.core import report
 from tokenomics.core.gpus import GPUS, Gpu
@@ -64,9 +71,17 @@ class ScenarioOutput(serializers.Serializer[SavedScenario]):
     updated_at = serializers.DateTimeField()
 
 
+class SavedScenarioOutput(ScenarioOutput):
+    """A saved scenario with its document, as YAML and as JSON."""
+
+    scenario = serializers.DictField()
+    yaml = serializers.CharField()
+
+
 class Planning(APIView):
     """Every answer to one scenario."""
 
+    @described("Answer a scenario", takes=DocumentInput, answers=PlanOutput, refuses=(422,))
     def post(self, request: Request) -> Response:
         """Compute; nothing is kept.  ``scenario`` and ``yaml`` come back for forms and files."""
         scenario = _scenario_in(_read(DocumentInput, request))
@@ -83,6 +98,7 @@ class Planning(APIView):
 class Example(APIView):
     """A scenario to begin with."""
 
+    @described("Get a scenario to begin with", answers=ExampleOutput)
     def get(self, request: Request) -> Response:  # noqa: ARG002 -- the same for everybody
         text = documents.example_text()
         scenario = documents.scenario_from(text)
@@ -92,6 +108,7 @@ class Example(APIView):
 class Gpus(APIView):
     """The GPUs that a scenario may name, and the slices of each."""
 
+    @described("List known GPUs", answers=GpuOutput(many=True))
     def get(self, request: Request) -> Response:  # noqa: ARG002 -- the same for everybody
         return Response([_gpu(each) for each in GPUS.values()])
 
@@ -99,9 +116,17 @@ class Gpus(APIView):
 class Prices(APIView):
     """The cloud prices that count; entering others."""
 
+    @described("See the cloud prices", answers=CloudPricesOutput)
     def get(self, request: Request) -> Response:  # noqa: ARG002 -- the same for everybody
         return Response(_prices())
 
+    @described(
+        "Enter cloud prices",
+        takes=PricesInput,
+        answers=CloudPricesOutput,
+        status=201,
+        refuses=(422,),
+    )
     def post(self, request: Request) -> Response:
         """Enter a new list; the earlier ones stay in the database."""
         data = _read(PricesInput, request)
@@ -112,10 +137,19 @@ class Prices(APIView):
 class ScenarioList(APIView):
     """The saved scenarios of the teams one sees; saving one."""
 
+    @listed("List saved scenarios", ScenarioOutput)
     def get(self, request: Request) -> Response:
         visible = selectors.scenarios_visible_to(caller(request), now=timezone.now())
         return pages.page_of(visible, request, show=_show)
 
+    @described(
+        "Save a scenario",
+        takes=NewScenarioInput,
+        answers=SavedScenarioOutput,
+        status=201,
+        refuses=(409, 422),
+        parameters=(LOCATION,),
+    )
     def post(self, request: Request) -> Response:
         data, person, now = _read(NewScenarioInput, request), caller(request), timezone.now()
         # A team that the caller cannot see and one that does not exist look the same.
@@ -137,9 +171,16 @@ class ScenarioList(APIView):
 class ScenarioDetail(APIView):
     """One saved scenario."""
 
+    @described("Look at a saved scenario", answers=SavedScenarioOutput)
     def get(self, request: Request, public_id: UUID) -> Response:
         return Response(_whole(self._found(request, public_id)))
 
+    @described(
+        "Replace a saved scenario",
+        takes=ChangedScenarioInput,
+        answers=SavedScenarioOutput,
+        refuses=(409, 422),
+    )
     def put(self, request: Request, public_id: UUID) -> Response:
         """Replace the document; ``version`` is the one it was read at."""
         found, data = self._found(request, public_id), _read(ChangedScenarioInput, request)
@@ -152,6 +193,7 @@ class ScenarioDetail(APIView):
         )
         return Response(_whole(changed))
 
+    @described("Remove a saved scenario", status=204)
     def delete(self, request: Request, public_id: UUID) -> Response:
         found = self._found(request, public_id)
         services.remove_scenario(scenario=found, actor=caller(request), now=timezone.now())

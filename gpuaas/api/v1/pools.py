@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gpuaas.api import pages
+from gpuaas.api.described import described, listed
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Pool
 from reservations import selectors
@@ -27,8 +28,8 @@ class TypeOutput(serializers.Serializer[selectors.Availability]):
     devices_per_node = serializers.IntegerField(source="type.devices_per_node")
     free_now = serializers.IntegerField()
     largest_free_now = serializers.IntegerField()
-    free_until = serializers.DateTimeField()
-    more_free_at = serializers.DateTimeField()
+    free_until = serializers.DateTimeField(allow_null=True)
+    more_free_at = serializers.DateTimeField(allow_null=True)
 
 
 class PoolOutput(serializers.Serializer[Pool]):
@@ -36,6 +37,12 @@ class PoolOutput(serializers.Serializer[Pool]):
     name = serializers.CharField()
     description = serializers.CharField()
     cluster = serializers.CharField(source="cluster.name")
+
+
+class PoolWithTypesOutput(PoolOutput):
+    """A pool, and what of each type is free."""
+
+    types = TypeOutput(many=True)
 
 
 def _show(rows: Iterable[Pool], *, now: datetime) -> list[dict[str, Any]]:
@@ -51,6 +58,7 @@ def _show(rows: Iterable[Pool], *, now: datetime) -> list[dict[str, Any]]:
 class PoolList(APIView):
     """Every pool, with what is free now and when that changes."""
 
+    @listed("List pools", PoolWithTypesOutput)
     def get(self, request: Request) -> Response:
         now = timezone.now()
         return pages.page_of(inventory.pools(), request, show=lambda rows: _show(rows, now=now))
@@ -59,6 +67,7 @@ class PoolList(APIView):
 class PoolDetail(APIView):
     """One pool."""
 
+    @described("Look at a pool", answers=PoolWithTypesOutput)
     def get(self, request: Request, slug: str) -> Response:  # noqa: ARG002 -- the same for everybody
         pool = get_object_or_404(inventory.pools(), slug=slug)
         return Response(_show([pool], now=timezone.now())[0])

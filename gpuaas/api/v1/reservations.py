@@ -9,6 +9,7 @@ from uuid import UUID, uuid4, uuid5
 from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +19,8 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.api import fields, inputs, offers, pages, preconditions, reach
 from gpuaas.api.callers import caller
+from gpuaas.api.described import ETAG, IF_MATCH, LOCATION, described, listed_by_cursor, moved
+from gpuaas.api.shapes.booking import ExtensionOutput, OfferOutput
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
 from reservations import lifecycle, policy, selectors, services
@@ -96,14 +99,14 @@ class ReservationOutput(serializers.Serializer[Any]):
     state = serializers.CharField()
     state_reason = serializers.CharField()
     created_at = serializers.DateTimeField()
-    released_at = serializers.DateTimeField()
+    released_at = serializers.DateTimeField(allow_null=True)
     cost_minor = serializers.IntegerField()
     currency = serializers.CharField()
-    overridden = serializers.ListField()
+    overridden = serializers.ListField(child=serializers.CharField())
     version = serializers.IntegerField()
     pending_on = serializers.CharField()
     approver = serializers.SerializerMethodField()
-    held_until = serializers.DateTimeField()
+    held_until = serializers.DateTimeField(allow_null=True)
     queue_position = serializers.SerializerMethodField()
     is_no_show = serializers.BooleanField()
     flag = serializers.SerializerMethodField()
@@ -114,6 +117,7 @@ class ReservationOutput(serializers.Serializer[Any]):
     def get_queue_position(self, reservation: Any) -> int | None:
         return selectors.queue_position(reservation)
 
+    @extend_schema_field(FlagOutput(allow_null=True))
     def get_flag(self, reservation: Any) -> dict[str, Any] | None:
         flag = selectors.flag_of(reservation)
         return None if flag is None else dict(FlagOutput(flag).data)
@@ -123,11 +127,18 @@ class WorkspaceOutput(serializers.Serializer[Any]):
     state = serializers.CharField()
     waiting_for = serializers.CharField()
     last_error = serializers.CharField()
-    ready_at = serializers.DateTimeField()
+    ready_at = serializers.DateTimeField(allow_null=True)
     url = serializers.SerializerMethodField()
 
     def get_url(self, workspace: Any) -> str:
         return sessions.workspace_url(workspace)
+
+
+class ReservationDetailOutput(ReservationOutput):
+    """A booking with its workspace, once there is one, and what it can be exchanged for."""
+
+    workspace = WorkspaceOutput(allow_null=True)
+    offers = OfferOutput(many=True)
 
 
 class ListFilter(serializers.Serializer[None]):
@@ -159,6 +170,7 @@ def _show(rows: Iterable[Any]) -> list[dict[str, Any]]:
 class ReservationList(APIView):
     """The bookings of the teams the caller sees, the latest start first; and booking."""
 
+    @listed_by_cursor("List bookings", ReservationOutput, asks=ListFilter)
     def get(self, request: Request) -> Response:
         wanted = ListFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)
@@ -177,6 +189,14 @@ class ReservationList(APIView):
         found = selectors.with_queue_position(selectors.with_flags(visible.filter(**given)))
         return pages.page_by_start(found, request, show=_show)
 
+    @described(
+        "Book",
+        takes=ReservationInput,
+        answers=ReservationOutput,
+        status=(201, 200),
+        refuses=(409, 422, 503),
+        parameters=(LOCATION,),
+    )
     def post(self, request: Request) -> Response:
         given = inputs.read(_INPUT, request.data)
         now, person = timezone.now(), caller(request)
@@ -212,6 +232,7 @@ class ReservationList(APIView):
 class ReservationDetail(APIView):
     """One booking, and its workspace once there is one."""
 
+    @described("Look at a booking", answers=ReservationDetailOutput, parameters=(ETAG,))
     def get(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
         reservation = reach.visible(person, public_id, now=now)
@@ -238,6 +259,14 @@ class ReservationDetail(APIView):
 class ReservationAcceptOffer(APIView):
     """Exchange a booking in trouble for one of its offers: both or neither."""
 
+    @described(
+        "Accept an offer",
+        takes=OfferChoice,
+        answers=ReservationOutput,
+        status=201,
+        refuses=(409, 412, 422, 503),
+        parameters=(IF_MATCH, LOCATION),
+    )
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
         reservation = reach.visible(person, public_id, now=now)
@@ -258,6 +287,7 @@ class ReservationAcceptOffer(APIView):
 class ReservationCancel(APIView):
     """End a booking that is not wanted any more, started or not."""
 
+    @moved("Cancel a booking", ReservationOutput)
     def post(self, request: Request, public_id: UUID) -> Response:
         return _end(services.cancel, request, public_id)
 
@@ -265,6 +295,7 @@ class ReservationCancel(APIView):
 class ReservationGiveBack(APIView):
     """End a running booking early: others can have the rest of its window."""
 
+    @moved("Give a running booking back", ReservationOutput)
     def post(self, request: Request, public_id: UUID) -> Response:
         return _end(services.give_back, request, public_id)
 
@@ -285,6 +316,7 @@ class ExtensionInput(serializers.Serializer[None]):
 class ReservationExtension(APIView):
     """How long a booking can be extended at most, at the moment, and why not further."""
 
+    @described("See how far it can be extended", answers=ExtensionOutput)
     def get(self, request: Request, public_id: UUID) -> Response:
         now = timezone.now()
         reservation = reach.visible(caller(request), public_id, now=now)
@@ -302,6 +334,9 @@ class ReservationExtension(APIView):
 class ReservationExtend(APIView):
     """Let a booking end later.  The same end again is no error."""
 
+    @moved(
+        "Extend a booking", ReservationOutput, takes=ExtensionInput, refuses=(403, 409, 422, 503)
+    )
     def post(self, request: Request, public_id: UUID) -> Response:
         data = ExtensionInput(data=request.data)
         data.is_valid(raise_exception=True)

@@ -14,6 +14,8 @@ from rest_framework.views import APIView
 from gpuaas.accounts import selectors as accounts
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described, listed
+from gpuaas.api.shapes.booking import LimitsOutput, RulesOutput
 from gpuaas.inventory import selectors as inventory
 from reservations import facts, services
 
@@ -42,8 +44,8 @@ class PoolRulesInput(ApprovalLimits):
     shortest_minutes = _limit()
     lead_time_minutes = _limit()
     cool_down_minutes = _limit()
-    quiet_from = serializers.TimeField(required=False, allow_null=True)
-    quiet_until = serializers.TimeField(required=False, allow_null=True)
+    quiet_from = fields.LocalTimeField(required=False, allow_null=True)
+    quiet_until = fields.LocalTimeField(required=False, allow_null=True)
     managers_may_approve = serializers.BooleanField(required=False)
     hold_minutes = _limit()
     no_show_minutes = _limit()
@@ -78,6 +80,7 @@ class PriceOutput(serializers.Serializer[Any]):
 class PoolRulesDetail(APIView):
     """The rules of a pool: read by everybody, set by platform administrators."""
 
+    @described("Look at a pool's rules", answers=RulesOutput)
     def get(self, request: Request, slug: str) -> Response:  # noqa: ARG002 -- the same for everybody
         pool = get_object_or_404(inventory.pools(), slug=slug)
         rules = facts.pool_rules(pool)
@@ -85,6 +88,9 @@ class PoolRulesDetail(APIView):
             {name: getattr(rules, name) for name in (*facts.OF_POOL, *facts.OF_POOL_LATER)}
         )
 
+    @described(
+        "Change a pool's rules", takes=PoolRulesInput, answers=RulesOutput, refuses=(409, 422)
+    )
     def patch(self, request: Request, slug: str) -> Response:
         pool = get_object_or_404(inventory.pools(), slug=slug)
         data = PoolRulesInput(data=request.data)
@@ -98,6 +104,7 @@ class PoolRulesDetail(APIView):
 class TeamLimits(APIView):
     """The limits of a team, with what is used and left: read by those who see the team."""
 
+    @described("Look at a team's limits", answers=LimitsOutput)
     def get(self, request: Request, slug: str) -> Response:
         now = timezone.now()
         team = get_object_or_404(accounts.teams_visible_to(caller(request), now=now), slug=slug)
@@ -130,6 +137,9 @@ class TeamLimits(APIView):
             }
         )
 
+    @described(
+        "Change a team's limits", takes=TeamLimitsInput, answers=LimitsOutput, refuses=(409, 422)
+    )
     def patch(self, request: Request, slug: str) -> Response:
         now = timezone.now()
         team = get_object_or_404(accounts.teams_visible_to(caller(request), now=now), slug=slug)
@@ -150,10 +160,12 @@ class TeamLimits(APIView):
 class PriceList(APIView):
     """The prices of a pool, past and to come: read by everybody, added to by administrators."""
 
+    @listed("List a pool's prices", PriceOutput)
     def get(self, request: Request, slug: str) -> Response:
         pool = get_object_or_404(inventory.pools(), slug=slug)
         return pages.page_of(facts.prices_of(pool), request, show=_show)
 
+    @described("Set a price", takes=PriceInput, answers=PriceOutput, status=201, refuses=(409, 422))
     def post(self, request: Request, slug: str) -> Response:
         pool, now = get_object_or_404(inventory.pools(), slug=slug), timezone.now()
         data = PriceInput(data=request.data)

@@ -15,6 +15,7 @@ from gpuaas.accounts import permissions, selectors, services
 from gpuaas.accounts.models import Membership, MembershipRole, Team
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described, listed
 
 
 class TeamInput(inputs.StrictInput):
@@ -62,9 +63,9 @@ class MemberOutput(serializers.Serializer[Membership]):
     name = serializers.CharField(source="user.get_full_name")
     role = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]  # a name that Field has too
-    granted_by = serializers.CharField(source="granted_by.username", default=None)
+    granted_by = serializers.CharField(source="granted_by.username", default=None, allow_null=True)
     granted_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
 
 
 def _show(rows: Iterable[Team]) -> list[dict[str, Any]]:
@@ -83,10 +84,12 @@ def _team(request: Request, slug: str) -> Team:
 class TeamList(APIView):
     """The teams one sees, by name; and, for platform administrators, making one."""
 
+    @listed("List teams", TeamOutput)
     def get(self, request: Request) -> Response:
         visible = selectors.teams_visible_to(caller(request), now=timezone.now())
         return pages.page_of(visible.order_by("name"), request, show=_show)
 
+    @described("Make a team", takes=TeamInput, answers=TeamOutput, status=201, refuses=(409,))
     def post(self, request: Request) -> Response:
         data = TeamInput(data=request.data)
         data.is_valid(raise_exception=True)
@@ -99,9 +102,11 @@ class TeamList(APIView):
 class TeamDetail(APIView):
     """One team."""
 
+    @described("Look at a team", answers=TeamOutput)
     def get(self, request: Request, slug: str) -> Response:
         return Response(TeamOutput(_team(request, slug)).data)
 
+    @described("Change or archive a team", takes=TeamChanges, answers=TeamOutput, refuses=(409,))
     def patch(self, request: Request, slug: str) -> Response:
         """Change or archive it; platform administrators only."""
         team = _team(request, slug)
@@ -116,10 +121,18 @@ class TeamDetail(APIView):
 class MemberList(APIView):
     """Who is in a team; and letting somebody in."""
 
+    @listed("List a team's members", MemberOutput)
     def get(self, request: Request, slug: str) -> Response:
         members = selectors.members_of(_team(request, slug))
         return pages.page_of(members, request, show=_show_members)
 
+    @described(
+        "Let somebody in",
+        takes=MemberInput,
+        answers=MemberOutput,
+        status=201,
+        refuses=(409, 422),
+    )
     def post(self, request: Request, slug: str) -> Response:
         team, actor, now = _team(request, slug), caller(request), timezone.now()
         if not permissions.may_manage_team(user=actor, team=team, now=now):
@@ -145,6 +158,7 @@ class MemberList(APIView):
 class MemberDetail(APIView):
     """One membership."""
 
+    @described("Change a membership", takes=MemberChanges, answers=MemberOutput, refuses=(409, 422))
     def patch(self, request: Request, slug: str, number: int) -> Response:
         membership = get_object_or_404(selectors.members_of(_team(request, slug)), pk=number)
         data = MemberChanges(data=request.data)
@@ -159,6 +173,7 @@ class MemberDetail(APIView):
         )
         return Response(MemberOutput(changed).data)
 
+    @described("Take somebody out", status=204, refuses=(409,))
     def delete(self, request: Request, slug: str, number: int) -> Response:
         """Take somebody out of the team."""
         membership = get_object_or_404(selectors.members_of(_team(request, slug)), pk=number)

@@ -18,6 +18,7 @@ from gpuaas.accounts import selectors, services
 from gpuaas.accounts.models import ApiToken
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
+from gpuaas.api.described import described, listed
 
 
 class TokenInput(inputs.StrictInput):
@@ -32,8 +33,14 @@ class TokenOutput(serializers.Serializer[ApiToken]):
     name = serializers.CharField()
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
-    last_used_at = serializers.DateTimeField()
-    revoked_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewTokenOutput(TokenOutput):
+    """A token with itself, this once."""
+
+    token = serializers.CharField()
 
 
 def _show(rows: Iterable[ApiToken]) -> list[dict[str, Any]]:
@@ -43,9 +50,17 @@ def _show(rows: Iterable[ApiToken]) -> list[dict[str, Any]]:
 class TokenList(APIView):
     """One's tokens, newest first, the ended ones too; and making one."""
 
+    @listed("List your tokens", TokenOutput)
     def get(self, request: Request) -> Response:
         return pages.page_of(selectors.tokens_of(caller(request)), request, show=_show)
 
+    @described(
+        "Make a token",
+        takes=TokenInput,
+        answers=NewTokenOutput,
+        status=201,
+        refuses=(409, 422),
+    )
     def post(self, request: Request) -> Response:
         """Answer with the token itself: this once."""
         if isinstance(request.auth, ApiToken):
@@ -66,6 +81,7 @@ class TokenList(APIView):
 class TokenDetail(APIView):
     """One token of the caller."""
 
+    @described("Revoke a token", status=204)
     def delete(self, request: Request, public_id: str) -> Response:
         """Revoke it; its row stays."""
         person = caller(request)
