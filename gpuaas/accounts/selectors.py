@@ -2,13 +2,40 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from django.db import connection
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from gpuaas.accounts.models import CAN_BOOK, ApiToken, Membership, MembershipRole, Team, User
 from gpuaas.audit.models import AuditEvent
+from gpuaas.core.rows import Columns
+
+# What every request of a program asks is written by hand: for the ORM to put these together takes
+# longer than for PostgreSQL to answer.  Tests hold them equal to what they stand for.
+_TOKEN: Final = Columns(ApiToken, "token")
+_PERSON: Final = Columns(User, "person")
+_TOKEN_NUMBERED: Final = f"""
+SELECT {_TOKEN.sql}, {_PERSON.sql}
+FROM accounts_apitoken token JOIN accounts_user person ON person.id = token.person_id
+WHERE token.public_id = %s
+"""  # noqa: S608 -- names of our own columns
+_TEAM: Final = Columns(Team, "team")
+_TEAM_CALLED: Final = f"""
+SELECT {_TEAM.sql} FROM accounts_team team
+WHERE team.slug = %(slug)s AND (%(sees_all)s OR EXISTS (
+    SELECT FROM accounts_membership member
+    WHERE member.team_id = team.id AND member.user_id = %(person)s
+      AND (member.expires_at IS NULL OR member.expires_at > %(now)s)))
+"""  # noqa: S608 -- names of our own columns
+_MAY_BOOK: Final = """
+SELECT EXISTS (
+    SELECT FROM accounts_membership member JOIN accounts_team team ON team.id = member.team_id
+    WHERE team.id = %(team)s AND team.is_active
+      AND member.user_id = %(person)s AND member.role = ANY(%(roles)s)
+      AND (member.expires_at IS NULL OR member.expires_at > %(now)s))
+"""
 
 
 def sees_every_team(user: User) -> bool:
@@ -25,6 +52,22 @@ def teams_visible_to(user: User, *, now: datetime) -> QuerySet[Team]:
     return Team.objects.filter(pk__in=_memberships(user, now=now).values("team"))
 
 
+def team_called(slug: str, *, reader: User, now: datetime) -> Team | None:
+    """Return the one of `teams_visible_to` ``reader`` that has ``slug``."""
+    if not reader.is_active:
+        return None
+    asked: dict[str, Any] = {
+        "slug": slug,
+        "sees_all": sees_every_team(reader),
+        "person": reader.pk,
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TEAM_CALLED, asked)
+        row = cursor.fetchone()
+    return row and _TEAM.read(row)
+
+
 def with_people(teams: QuerySet[Team], *, reader: User, now: datetime) -> QuerySet[Any]:
     """Return ``teams`` with how many are in each (``people``) and ``own_role``, the reader's."""
     inside = Membership.objects.current(now).filter(team=OuterRef("pk"))
@@ -38,6 +81,22 @@ def with_people(teams: QuerySet[Team], *, reader: User, now: datetime) -> QueryS
 def teams_bookable_by(user: User, *, now: datetime) -> QuerySet[Team]:
     """Return the teams ``user`` may book for: a viewer sees, but does not book."""
     return teams_changeable_by(user, now=now).filter(is_active=True)
+
+
+def may_book_for(team: Team, *, person: User, now: datetime) -> bool:
+    """Return whether ``team`` is one of `teams_bookable_by` ``person``."""
+    if not person.is_active:
+        return False
+    asked: dict[str, Any] = {
+        "team": team.pk,
+        "person": person.pk,
+        "roles": list(CAN_BOOK),
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_MAY_BOOK, asked)
+        (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def teams_changeable_by(user: User, *, now: datetime) -> QuerySet[Team]:
@@ -158,7 +217,14 @@ def token_numbered(public_id: str) -> ApiToken | None:
 
     Who asks has yet to prove that it is theirs.
     """
-    return ApiToken.objects.select_related("person").filter(public_id=public_id).first()
+    with connection.cursor() as cursor:
+        cursor.execute(_TOKEN_NUMBERED, [public_id])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    token = _TOKEN.read(row[: _TOKEN.width])
+    token.person = _PERSON.read(row[_TOKEN.width :])
+    return token
 
 
 def owner_of_email(addresses: Iterable[str]) -> User | None:

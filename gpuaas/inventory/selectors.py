@@ -5,13 +5,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
+from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
+from gpuaas.core.rows import Columns
 from gpuaas.inventory import files
 from gpuaas.inventory.labels import DeviceFacts, NodeFacts
 from gpuaas.inventory.models import Closure, Cluster, Device, DeviceState, Node, Pool
+
+_POOL: Final = Columns(Pool, "pool")
+_POOL_CALLED: Final = f"SELECT {_POOL.sql} FROM inventory_pool pool WHERE pool.slug = %s"  # noqa: S608 -- names of our own columns
 
 
 class Period(Protocol):
@@ -113,6 +118,14 @@ def resource_names() -> list[str]:
 def pools() -> QuerySet[Pool]:
     """Return every pool; who may book which is decided by policy, not by hiding."""
     return Pool.objects.select_related("cluster")
+
+
+def pool_called(slug: str) -> Pool | None:
+    """Return the pool that has ``slug``, by hand-written SQL: every booking asks for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_POOL_CALLED, [slug])
+        row = cursor.fetchone()
+    return row and _POOL.read(row)
 
 
 def bookable_devices(pool: Pool) -> QuerySet[Device]:

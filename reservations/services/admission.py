@@ -1,6 +1,8 @@
 """Booking: the one way in which a reservation comes to be."""
 
+from dataclasses import astuple
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -13,7 +15,7 @@ from reservations import policy, selectors
 from reservations.models import Reservation
 from reservations.services import approvals, in_one_call, line, offers, rules
 from reservations.services.booking import Answer, Booking, Outcome, exclusion_as_busy
-from reservations.services.refusals import NotYourTeam
+from reservations.services.refusals import NotYourTeam, WishRefused
 from reservations.services.under_lock import book_under_lock, ledger_stands, lock_waiting
 from reservations.services.wishes import Wish
 
@@ -22,6 +24,8 @@ __all__ = ["admit", "admit_by_moving_others", "book_under_lock", "ledger_stands"
 ADMISSION_LOCK_WAIT: Final = timedelta(seconds=3)
 # How often a team's limits are evaluated anew because somebody else of the team was faster.
 EVALUATIONS: Final = 5
+# The largest number that a booking's columns hold.
+_COLUMN: Final = 2**31 - 1
 
 
 def admit(
@@ -62,7 +66,7 @@ def admit(
     locks.refuse_enclosing_transaction()
     _check_team(team, requested_by, approval, now)
     for _ in range(EVALUATIONS):
-        asked = rules.evaluate(pool=pool, team=team, wish=wish, now=now, approval=approval)
+        asked = _evaluate(pool, team, wish, approval, now)
         booking = Booking(pool, team, requested_by, wish, asked.terms, now)
         if asked.problems:
             already = selectors.booked_as(wish.public_id, by=requested_by)
@@ -76,16 +80,28 @@ def admit(
         if answer.reservation is not None:
             return answer.reservation
         if answer.outcome == Outcome.FULL:
+            impossible = rules.problems_with_hardware(pool, wish)
+            if impossible:
+                raise WishRefused(impossible)
             # The search for another window takes longer than anything above, and needs no lock.
             raise offers.pool_full(pool=pool, wish=wish, now=now)
     raise locks.LockBusy("others of your team are booking right now: try again")
+
+
+def _evaluate(
+    pool: Pool, team: Team, wish: Wish, approval: rules.Approval | None, now: datetime
+) -> rules.Evaluation:
+    """Look at the hardware only where something is refused anyway, or exceeds every column."""
+    ask = partial(rules.evaluate, pool=pool, team=team, wish=wish, now=now, approval=approval)
+    quick = ask(with_hardware=any(each > _COLUMN for each in astuple(wish.demand)))
+    return ask() if quick.problems else quick
 
 
 def _check_team(
     team: Team, requested_by: User, approval: rules.Approval | None, now: datetime
 ) -> None:
     """Refuse people who may not book for ``team``; a platform administrator may, to approve."""
-    if accounts.teams_bookable_by(requested_by, now=now).filter(pk=team.pk).exists():
+    if accounts.may_book_for(team, person=requested_by, now=now):
         return
     authority = rules.authority_over(team, person=requested_by, now=now) if approval else None
     if authority is not policy.Approver.PLATFORM_ADMIN:

@@ -43,10 +43,12 @@ def evaluate(
     now: datetime,
     approval: Approval | None = None,
     besides: int | None = None,
+    with_hardware: bool = True,
 ) -> Evaluation:
     """Hold ``wish`` against the product's bounds, the hardware, and the rules of pool and team.
 
-    ``besides`` is the reservation that the wish itself is by now.
+    ``besides`` is the reservation that the wish itself is by now.  Whoever searches for a place
+    anyway need not ask ``with_hardware`` before: what no node can carry finds none.
 
     One query reads the rules; what the team has booked is read only when a limit depends on it.
     """
@@ -75,7 +77,9 @@ def evaluate(
             besides=besides,
         )
     found = (
-        *_problems_with_wish(pool, wish, now),
+        *policy.problems_with(window=wish.window, units=wish.units, now=now),
+        *(problems_with_hardware(pool, wish) if with_hardware else ()),
+        *policy.problems_with_demand(wish.demand),
         *policy.problems_against(ask, rules=of.rules, usage=usage, pool=str(pool)),
     )
     problems, overridden = _set_aside(found, team=team, approval=approval, now=now)
@@ -106,25 +110,22 @@ def ensure_ledger(team: Team, *, version: int | None) -> None:
         TeamLedger.objects.get_or_create(team=team)
 
 
-def _problems_with_wish(pool: Pool, wish: Wish, now: datetime) -> tuple[policy.Problem, ...]:
-    """Return what speaks against ``wish`` whoever asks, however empty the pool is."""
-    problems = list(policy.problems_with(window=wish.window, units=wish.units, now=now))
+def problems_with_hardware(pool: Pool, wish: Wish) -> tuple[policy.Problem, ...]:
+    """Return why no node of ``pool`` could carry ``wish``, however empty it is."""
     types = {each.resource_name: each for each in inventory.resource_types(pool)}
     found = types.get(wish.resource_name)
     if found is None:
         message = f"{pool} has no {wish.resource_name}: it has {', '.join(types) or 'no devices'}"
-        problems.append(policy.Problem("unknown_type", "resource_name", message))
-    elif wish.units > found.devices_per_node:
-        message = (
-            f"the largest node of {pool} has {found.devices_per_node} of {wish.resource_name}, "
-            f"you asked for {wish.units}: a booking lies on one node"
-        )
-        problems.append(policy.Problem("too_many_units", "units", message))
-    problems += policy.problems_with_demand(wish.demand)
-    if found is not None:
-        nodes = [_all_of(node) for node in inventory.node_capacities(pool).values()]
-        problems += policy.problems_with_size(wish.demand, nodes=nodes, where=str(pool))
-    return tuple(problems)
+        return (policy.Problem("unknown_type", "resource_name", message),)
+    nodes = [_all_of(node) for node in inventory.node_capacities(pool).values()]
+    problems = policy.problems_with_size(wish.demand, nodes=nodes, where=str(pool))
+    if wish.units <= found.devices_per_node:
+        return problems
+    message = (
+        f"the largest node of {pool} has {found.devices_per_node} of {wish.resource_name}, "
+        f"you asked for {wish.units}: a booking lies on one node"
+    )
+    return (policy.Problem("too_many_units", "units", message), *problems)
 
 
 def _all_of(node: Node) -> Demand:

@@ -31,8 +31,8 @@ def test_a_booking_asks_the_database_for_what_it_needs(
     wish = {**WISH, "cpu_millicores": 1000, "memory_mib": 1024, "storage_gib": 10}
 
     savepoints = 2 * 2  # of this test: around the check for one, and around the admission
-    # who is asking; pool, team; may book, rules, types, nodes; the admission
-    with django_assert_num_queries(2 + 2 + 4 + 1 + savepoints):
+    # who is asking; pool, team; may book, rules; the admission
+    with django_assert_num_queries(2 + 2 + 2 + 1 + savepoints):
         response = member.post("/api/v1/reservations/", wish, format="json")
 
     assert response.status_code == 201, response.content

@@ -87,7 +87,7 @@ class ReservationMove(APIView):
         data = MoveInput(data=request.data)
         data.is_valid(raise_exception=True)
         given = data.validated_data
-        pool = named("pool", given["pool"], inventory.pools()) if "pool" in given else None
+        pool = named("pool", given["pool"], inventory.pool_called) if "pool" in given else None
         services.move(
             reservation=reservation,
             pool=pool or reservation.pool,

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID, uuid4, uuid5
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
@@ -200,9 +200,10 @@ class ReservationList(APIView):
     def post(self, request: Request) -> Response:
         given = inputs.read(_INPUT, request.data)
         now, person = timezone.now(), caller(request)
-        pool = named("pool", given["pool"], inventory.pools())
+        pool = named("pool", given["pool"], inventory.pool_called)
         # A team that the caller cannot see and one that does not exist look the same.
-        team = named("team", given["team"], accounts.teams_visible_to(person, now=now))
+        look = partial(accounts.team_called, reader=person, now=now)
+        team = named("team", given["team"], look)
         key = request.headers.get("Idempotency-Key", "")
         number = _number_of(key, person)
         is_new = not key or selectors.booked_as(number, by=person) is None
@@ -398,9 +399,9 @@ def shown(reservation: "Reservation") -> Response:
     return Response(_body(reservation), headers={"ETag": preconditions.etag(reservation)})
 
 
-def named(field: str, slug: str, among: QuerySet[M]) -> M:
-    """Return the row of that slug; what is not among them is refused by its field."""
-    found = among.filter(slug=slug).first()
+def named(field: str, slug: str, look: Callable[[str], M | None]) -> M:
+    """Return what ``look`` finds by that slug; what it does not find is refused by its field."""
+    found = look(slug)
     if found is None:
         message = f"There is no {field} {slug!r} that you can use."
         raise serializers.ValidationError({field: [message]}, code="unknown")
