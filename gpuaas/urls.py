@@ -15,8 +15,8 @@ handler404 = "gpuaas.api.fallbacks.not_found"
 handler500 = "gpuaas.api.fallbacks.broken"
 
 urlpatterns = [
-    path("", include("gpuaas.portal.urls")),
     path("api/v1/", include("gpuaas.api.v1.urls")),
+    path("", include("gpuaas.portal.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

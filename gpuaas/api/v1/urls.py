@@ -23,6 +23,13 @@ from gpuaas.api.v1 import (
 
 app_name = "api"
 urlpatterns = [
+    # Addresses are tried in turn: what is asked most comes first.
+    path("reservations/", reservations.ReservationList.as_view(), name="reservations"),
+    path(
+        "reservations/<uuid:public_id>/",
+        reservations.ReservationDetail.as_view(),
+        name="reservation",
+    ),
     path("audit/", audit.Trail.as_view(), name="audit"),
     path("audit/head/", audit.ChainHead.as_view(), name="audit-head"),
     path("inventory/clusters/", inventory.ClusterList.as_view(), name="clusters"),
@@ -74,12 +81,6 @@ urlpatterns = [
     path("pools/<slug:slug>/rules/", rules.PoolRulesDetail.as_view(), name="pool-rules"),
     path("pools/<slug:slug>/prices/", rules.PriceList.as_view(), name="pool-prices"),
     path("teams/<slug:slug>/limits/", rules.TeamLimits.as_view(), name="team-limits"),
-    path("reservations/", reservations.ReservationList.as_view(), name="reservations"),
-    path(
-        "reservations/<uuid:public_id>/",
-        reservations.ReservationDetail.as_view(),
-        name="reservation",
-    ),
     path(
         "reservations/<uuid:public_id>/kubeconfig/",
         kubeconfig.ReservationKubeconfig.as_view(),
