@@ -37,6 +37,22 @@ IDEMPOTENCY_KEY: Final = {
     "description": "Text of your own, new for each thing you want: a POST that is sent again"
     " with the same key is done once.",
 }
+# The first part of an address, and what is below it.
+TAGS: Final[Mapping[str, str]] = {
+    "audit": "What happened, for good",
+    "calendar-feeds": "Bookings in your calendar program",
+    "inventory": "Clusters, nodes, devices, closures",
+    "me": "Who is asking",
+    "notices": "What you are told, and how",
+    "planning": "What a million tokens cost, what to buy, own or rent",
+    "pools": "What can be booked, what is free, rules and prices",
+    "reservations": "Book, wait, decide, change, end",
+    "schema": "This document",
+    "sessions": "The workspaces of bookings",
+    "teams": "Teams, their members and limits",
+    "tokens": "API tokens",
+    "usage": "GPU-hours and what they cost",
+}
 
 
 class ErrorOutput(serializers.Serializer[Any]):
@@ -69,6 +85,13 @@ class Operation(AutoSchema):
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix(PREFIX).partition("/")[0]]
+
+    def get_description(self) -> str:  # type: ignore[override]  # as AutoSchema itself
+        """Return what the method says of itself; what the class says is about its GET."""
+        own = getattr(self.view, self.method.lower()).__doc__
+        if not own and self.method != "GET" and hasattr(self.view, "get"):
+            return ""
+        return super().get_description()
 
     def _get_serializer_name(self, serializer: Any, direction: Any, *args: Any) -> str:
         name = super()._get_serializer_name(serializer, direction, *args)
@@ -118,6 +141,7 @@ def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for status, (name, description) in REFUSALS.items()
     }
     result["components"].setdefault("parameters", {})["IdempotencyKey"] = IDEMPOTENCY_KEY
+    result["tags"] = [{"name": name, "description": said} for name, said in TAGS.items()]
     for methods in result["paths"].values():
         if post := methods.get("post"):
             post.setdefault("parameters", []).append(

@@ -6,6 +6,7 @@ from gpuaas.api.v1 import (
     calendar_feeds,
     chances,
     decisions,
+    docs,
     history,
     inventory,
     kubeconfig,
@@ -32,6 +33,7 @@ urlpatterns = [
     ),
     path("audit/", audit.Trail.as_view(), name="audit"),
     path("audit/head/", audit.ChainHead.as_view(), name="audit-head"),
+    path("docs/", docs.docs, name="docs"),
     path("inventory/clusters/", inventory.ClusterList.as_view(), name="clusters"),
     path(
         "inventory/clusters/<slug:name>/file/",
