@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     from reservations.models import Reservation
 
 TERMINAL = [state.value for state in lifecycle.TERMINAL]
+PHASES: Final = [state.value for state in SessionState]
+GOING: Final = frozenset({SessionState.STOPPING.value, SessionState.ENDED.value})
 
 
 def sessions_visible_to(user: User, *, now: datetime) -> QuerySet[WorkspaceSession]:
     """Return the sessions of the reservations ``user`` may see."""
-    found = WorkspaceSession.objects.select_related("reservation__pool__cluster")
+    found = WorkspaceSession.objects.select_related(
+        "reservation__pool__cluster", "reservation__team", "reservation__requested_by"
+    )
     if accounts.sees_every_team(user):
         return found
     return found.filter(reservation__in=reservations.reservations_visible_to(user, now=now))
@@ -89,6 +93,11 @@ def workspace_url(session: WorkspaceSession) -> str:
     """Return where the workspace answers once the session is ready."""
     template = session.reservation.pool.cluster.workspace_url_template
     return template.replace("{namespace}", session.namespace)
+
+
+def open_url(session: WorkspaceSession) -> str | None:
+    """Return where the workspace is, None unless it is ready to be opened."""
+    return workspace_url(session) if session.state == SessionState.READY.value else None
 
 
 def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str]) -> SessionSpec:

@@ -44,6 +44,10 @@ class LatestStartFirst(CursorPages):
     ordering = ("-starts_at", "-id")
 
 
+class NewestFirst(CursorPages):
+    ordering = ("-id",)
+
+
 def page_of(
     queryset: QuerySet[M], request: Request, *, show: Callable[[Iterable[M]], list[dict[str, Any]]]
 ) -> Response:
@@ -56,6 +60,13 @@ def page_by_start(
 ) -> Response:
     """Return a page of what has a start, the latest first; the answer has no ``count``."""
     return _page(LatestStartFirst(), queryset, request, show)
+
+
+def page_newest_first(
+    queryset: QuerySet[M], request: Request, *, show: Callable[[Iterable[M]], list[dict[str, Any]]]
+) -> Response:
+    """Return a page of what was made one after the other; the answer has no ``count``."""
+    return _page(NewestFirst(), queryset, request, show)
 
 
 def _page(

@@ -18,6 +18,7 @@ def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
         "v1.me",
         "v1.pools",
         "v1.reservations",
+        "v1.sessions",
         "v1.decisions",
         "v1.planning",
         "v1.tokens",

@@ -26,6 +26,7 @@ from gpuaas.notifications.models import Delivery, Notice
 from reservations.capacity import Window
 from reservations.lifecycle import PendingOn, State
 from reservations.models import Reservation
+from sessions.models import WorkspaceSession
 from tests import make
 from tests.notifications.tellers import announce
 from tests.unit.planning.scenarios import priceless
@@ -231,6 +232,11 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "": Thing({}, None, {}),
         "booked": sided("public_id", lambda side: side.booked.public_id, NOWHERE),
         "running": sided("public_id", lambda side: side.running.public_id, NOWHERE),
+        "session": sided(
+            "public_id",
+            lambda side: WorkspaceSession.objects.get(pk=side.session_pk).public_id,
+            NOWHERE,
+        ),
         "pending": sided("public_id", lambda side: side.pending.public_id, NOWHERE),
         "held": sided("public_id", lambda side: side.held.public_id, NOWHERE),
         "token": sided("public_id", lambda side: side.token.public_id, "0" * 12),

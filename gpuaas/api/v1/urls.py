@@ -18,6 +18,7 @@ from gpuaas.api.v1 import (
     reservations,
     rules,
     schema,
+    sessions,
     teams,
     tokens,
 )
@@ -154,6 +155,8 @@ urlpatterns = [
         name="reservation-give-back",
     ),
     path("schema/", schema.Schema.as_view(), name="schema"),
+    path("sessions/", sessions.SessionList.as_view(), name="sessions"),
+    path("sessions/<uuid:public_id>/", sessions.SessionDetail.as_view(), name="session"),
     path("teams/", teams.TeamList.as_view(), name="teams"),
     path("teams/<slug:slug>/", teams.TeamDetail.as_view(), name="team"),
     path("teams/<slug:slug>/members/", teams.MemberList.as_view(), name="members"),

@@ -1,0 +1,129 @@
+"""``/api/v1/sessions/``: the running side of bookings, as far as one may see them."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from gpuaas.api import fields, inputs, pages
+from gpuaas.api.callers import caller
+from gpuaas.api.described import described, listed_by_cursor
+from gpuaas.api.shapes import Shape
+from sessions import selectors
+
+if TYPE_CHECKING:
+    from sessions.models import WorkspaceSession
+
+
+class SessionFilter(inputs.StrictInput):
+    """Each narrows what the others leave; ``since`` and ``until`` are of ``opened_at``."""
+
+    phase = serializers.ChoiceField(choices=selectors.PHASES, required=False, source="state")
+    team = serializers.CharField(max_length=40, required=False, source="reservation__team__slug")
+    pool = serializers.CharField(max_length=40, required=False, source="reservation__pool__slug")
+    reservation = serializers.UUIDField(required=False, source="reservation__public_id")
+    since = fields.InstantField(required=False, source="opened_at__gte")
+    until = fields.InstantField(required=False, source="opened_at__lt")
+    limit = serializers.CharField(required=False)
+    cursor = serializers.CharField(required=False)
+
+
+class SessionOutput(serializers.Serializer[Any]):
+    """A session.  ``url`` is null unless somebody could open it now."""
+
+    id = serializers.UUIDField(source="public_id")
+    reservation = serializers.UUIDField(source="reservation.public_id")
+    pool = serializers.CharField(source="reservation.pool.slug")
+    team = serializers.CharField(source="reservation.team.slug")
+    requested_by = serializers.CharField(source="reservation.requested_by.username")
+    resource_name = serializers.CharField(source="reservation.resource_name")
+    units = serializers.IntegerField(source="reservation.units")
+    mode = serializers.CharField(source="reservation.mode")
+    namespace = serializers.CharField()
+    phase = serializers.ChoiceField(choices=selectors.PHASES, source="state")
+    waiting_for = serializers.CharField()
+    last_error = serializers.CharField()
+    url = serializers.SerializerMethodField()
+    starts_at = serializers.DateTimeField(source="reservation.starts_at")
+    ends_at = serializers.DateTimeField(source="reservation.ends_at")
+    opened_at = serializers.DateTimeField()
+    ready_at = serializers.DateTimeField(allow_null=True)
+    visited_at = serializers.DateTimeField(allow_null=True)
+    active_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+    def get_url(self, session: Any) -> str | None:
+        return selectors.open_url(session)
+
+
+class StepOutput(Shape):
+    """A part of a session's life, and how far it is."""
+
+    name = serializers.ChoiceField(choices=["prepare", "use", "remove"])
+    progress = serializers.ChoiceField(choices=["todo", "current", "done", "failed"])
+    at = serializers.DateTimeField(allow_null=True)
+
+
+class SessionEventOutput(serializers.Serializer[Any]):
+    """One line of what happened, in words."""
+
+    at = serializers.DateTimeField()
+    message = serializers.CharField()
+    is_problem = serializers.BooleanField()
+
+
+class SessionDetailOutput(SessionOutput):
+    """A session with its steps, and what happened, oldest first."""
+
+    steps = StepOutput(many=True)
+    events = SessionEventOutput(many=True)
+
+
+class SessionList(APIView):
+    """The sessions of the bookings one may see, the newest first."""
+
+    @listed_by_cursor("List sessions", SessionOutput, asks=SessionFilter)
+    def get(self, request: Request) -> Response:
+        wanted = SessionFilter(data=request.query_params)
+        wanted.is_valid(raise_exception=True)
+        given = {k: v for k, v in wanted.validated_data.items() if k not in {"limit", "cursor"}}
+        visible = selectors.sessions_visible_to(caller(request), now=timezone.now())
+        return pages.page_newest_first(visible.filter(**given), request, show=_show)
+
+
+class SessionDetail(APIView):
+    """One session, how far it is, and what happened."""
+
+    @described("Look at a session", answers=SessionDetailOutput)
+    def get(self, request: Request, public_id: UUID) -> Response:
+        visible = selectors.sessions_visible_to(caller(request), now=timezone.now())
+        session = get_object_or_404(visible, public_id=public_id)
+        return Response(
+            {
+                **SessionOutput(session).data,
+                "steps": list(_steps(session)),
+                "events": SessionEventOutput(session.events.all(), many=True).data,
+            }
+        )
+
+
+def _show(rows: "Iterable[WorkspaceSession]") -> list[dict[str, Any]]:
+    form = SessionOutput()
+    return [dict(form.to_representation(row)) for row in rows]
+
+
+def _steps(session: "WorkspaceSession") -> Iterable[dict[str, object]]:
+    """Yield the three parts; what it never became is failed."""
+    came, going = session.ready_at is not None, session.state in selectors.GOING
+    prepared = "done" if came else "failed" if going else "current"
+    used = ("done" if going else "current") if came else "todo"
+    removed = "done" if session.ended_at else "current" if going else "todo"
+    yield {"name": "prepare", "progress": prepared, "at": session.opened_at}
+    yield {"name": "use", "progress": used, "at": session.ready_at}
+    yield {"name": "remove", "progress": removed, "at": session.ended_at}
