@@ -1,5 +1,7 @@
 """How lists are cut into pages."""
 
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -9,9 +11,12 @@ from rest_framework.exceptions import NotFound
 from rest_framework.pagination import BasePagination, CursorPagination, LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+Key = tuple[str, ...]
 
 
 class Pages(LimitOffsetPagination):
@@ -67,6 +72,40 @@ def page_newest_first(
 ) -> Response:
     """Return a page of what was made one after the other; the answer has no ``count``."""
     return _page(NewestFirst(), queryset, request, show)
+
+
+def page_after(
+    rows: Iterable[R],
+    request: Request,
+    *,
+    key: Callable[[R], Key],
+    show: Callable[[R], dict[str, Any]],
+) -> Response:
+    """Return a page of ``rows``, which are few enough to be at hand, in the order of ``key``.
+
+    The cursor is the key of the last row before the page, so nothing is shown twice or skipped.
+    """
+    after = _key_in(request.query_params.get("cursor", ""))
+    left = [row for row in rows if key(row) > after]
+    size = CursorPages().get_page_size(request) or CursorPages.page_size
+    page, more = left[:size], len(left) > size
+    cursor = urlsafe_b64encode(json.dumps(key(page[-1])).encode()).decode() if more else ""
+    address = replace_query_param(request.build_absolute_uri(), "cursor", cursor)
+    results = [show(row) for row in page]
+    return Response({"next": address if more else None, "previous": None, "results": results})
+
+
+def _key_in(cursor: str) -> Key:
+    """Return the key that a cursor stands for, that of no row when there is none."""
+    if not cursor:
+        return ()
+    try:
+        found = json.loads(urlsafe_b64decode(cursor))
+    except (ValueError, RecursionError) as error:
+        raise NotFound(CursorPages.invalid_cursor_message) from error
+    if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
+        raise NotFound(CursorPages.invalid_cursor_message)
+    return tuple(found)
 
 
 def _page(

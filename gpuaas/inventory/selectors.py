@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final, Protocol
 
 from django.db import connection
@@ -133,6 +134,18 @@ def bookable_devices(pool: Pool) -> QuerySet[Device]:
     return Device.objects.filter(
         node__pool=pool, node__is_schedulable=True, state=DeviceState.IN_SERVICE
     ).select_related("node")
+
+
+def compute_shares() -> dict[tuple[int, str], Fraction]:
+    """Return which part of a physical GPU one unit is, by pool and type: the largest of them."""
+    found = (
+        Device.objects.filter(node__is_schedulable=True, state=DeviceState.IN_SERVICE)
+        .exclude(node__pool=None)
+        .order_by()
+        .values_list("node__pool_id", "resource_name")
+        .annotate(share=Max("compute_share"))
+    )
+    return {(pool, name): Fraction(share) for pool, name, share in found}
 
 
 def as_file(cluster: Cluster) -> str:

@@ -17,7 +17,7 @@ from reservations.policy.limits import (
     Usage,
     held_cost,
 )
-from reservations.policy.periods import months_of, weeks_of
+from reservations.policy.periods import month_of, months_of, weeks_of
 from reservations.policy.problems import Approver, Problem, standing
 from reservations.policy.product import (
     HORIZON,
@@ -50,6 +50,7 @@ __all__ = [
     "actual_in",
     "held_cost",
     "hours_in",
+    "month_of",
     "months_of",
     "problems_against",
     "problems_with",

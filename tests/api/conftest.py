@@ -19,6 +19,7 @@ def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
         "v1.pools",
         "v1.reservations",
         "v1.sessions",
+        "v1.usage",
         "v1.decisions",
         "v1.planning",
         "v1.tokens",

@@ -21,6 +21,7 @@ from gpuaas.api.v1 import (
     sessions,
     teams,
     tokens,
+    usage,
 )
 
 app_name = "api"
@@ -161,6 +162,7 @@ urlpatterns = [
     path("teams/<slug:slug>/", teams.TeamDetail.as_view(), name="team"),
     path("teams/<slug:slug>/members/", teams.MemberList.as_view(), name="members"),
     path("teams/<slug:slug>/members/<int:number>/", teams.MemberDetail.as_view(), name="member"),
+    path("usage/", usage.UsageList.as_view(), name="usage"),
     path("tokens/", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/<slug:public_id>/", tokens.TokenDetail.as_view(), name="token"),
 ]
