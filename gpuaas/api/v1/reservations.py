@@ -317,7 +317,7 @@ class ExtensionInput(serializers.Serializer[None]):
 class ReservationExtension(APIView):
     """How long a booking can be extended at most, at the moment, and why not further."""
 
-    @described("See how far it can be extended", answers=ExtensionOutput)
+    @described("See how far it can be extended", answers=ExtensionOutput, refuses=(409,))
     def get(self, request: Request, public_id: UUID) -> Response:
         now = timezone.now()
         reservation = reach.visible(caller(request), public_id, now=now)
