@@ -4,11 +4,13 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework import serializers
+from rest_framework.fields import ListField
 
 
 class StrictInput(serializers.Serializer[None]):
-    """A body in which a misspelled field is a mistake that is said."""
+    """A body, or a query, in which a misspelled field is a mistake that is said."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -18,7 +20,19 @@ class StrictInput(serializers.Serializer[None]):
                 raise serializers.ValidationError(
                     {name: [message] for name in unknown}, code="unknown_field"
                 )
-        return super().to_internal_value(data)
+        return super().to_internal_value(self._plain(data))
+
+    def _plain(self, data: Any) -> Any:
+        """Return a query as plain data: in one, REST framework takes what is blank for missing."""
+        if not isinstance(data, QueryDict):
+            return data
+        many = {name for name, field in self.fields.items() if isinstance(field, ListField)}
+        repeated = [name for name in data if name not in many and len(data.getlist(name)) > 1]
+        if repeated:
+            raise serializers.ValidationError(
+                {name: ["Say it once."] for name in repeated}, code="repeated"
+            )
+        return {name: data.getlist(name) if name in many else data[name] for name in data}
 
 
 def read(form: serializers.Serializer[None], data: Any) -> dict[str, Any]:

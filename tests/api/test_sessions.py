@@ -99,8 +99,18 @@ def test_filters_narrow_the_list(
     assert len(member.get(SESSIONS, asked).json()["results"]) == found
 
 
-@pytest.mark.parametrize("asked", [{"phase": "ready"}, {"since": "noon"}, {"colour": "red"}])
-def test_a_wrong_filter_is_said(member: APIClient, asked: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"phase": "ready"},
+        {"phase": ["READY", "ENDED"]},
+        {"phase": ""},
+        {"since": "noon"},
+        {"since": ""},
+        {"colour": "red"},
+    ],
+)
+def test_a_wrong_filter_is_said(member: APIClient, asked: dict[str, Any]) -> None:
     assert member.get(SESSIONS, asked).status_code == 400
 
 

@@ -46,7 +46,7 @@ class Availability(APIView):
 
     @described("See what is free hour by hour", asks=AvailabilityQuery, answers=HoursOutput)
     def get(self, request: Request, slug: str) -> Response:
-        query = AvailabilityQuery(data=request.query_params.dict())
+        query = AvailabilityQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         pool = get_object_or_404(inventory.pools(), slug=slug)
@@ -65,7 +65,7 @@ class Calendar(APIView):
 
     @described("See every device with its bookings", asks=CalendarQuery, answers=CalendarOutput)
     def get(self, request: Request, slug: str) -> Response:
-        query = CalendarQuery(data=request.query_params.dict())
+        query = CalendarQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         pool = get_object_or_404(inventory.pools(), slug=slug)

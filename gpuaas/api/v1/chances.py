@@ -72,7 +72,7 @@ class Alternatives(APIView):
 def _asked(
     request: Request, slug: str, now: datetime
 ) -> tuple[Pool, Team, services.Wish, datetime, dict[str, Any]]:
-    query = ChanceQuery(data=request.query_params.dict())
+    query = ChanceQuery(data=request.query_params)
     query.is_valid(raise_exception=True)
     given = query.validated_data
     pool = inventory.pools().filter(slug=slug).first()
