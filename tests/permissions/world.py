@@ -187,6 +187,7 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
     _, secret = feeds.create_feed(person=member, team=team, now=now)
     CalendarFeed.objects.filter(person=member).update(id=F("id") + 800_000_000)
     event = AuditEvent.objects.filter(team=team).latest("pk")
+    Membership.objects.filter(team=team, user=viewer).update(id=F("id") + 900_000_000)
     membership = Membership.objects.get(team=team, user=viewer)
     side = Side(
         team,
@@ -244,7 +245,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "member": Thing(
             {"slug": ours.team.slug, "number": ours.membership.pk},
             {"slug": theirs.team.slug, "number": theirs.membership.pk},
-            {"slug": "nowhere-team", "number": 0},
+            {"slug": "nowhere-team", "number": 999_999_999},
         ),
         "notice": sided("number", lambda side: side.notice.pk, 0),
         "feed": sided("number", lambda side: side.feed.pk, 0),
