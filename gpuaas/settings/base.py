@@ -287,6 +287,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "AUTHENTICATION_WHITELIST": ["gpuaas.api.authentication.TokenAuthentication"],
     "SORT_OPERATION_PARAMETERS": False,
+    "GET_LIB_DOC_EXCLUDES": "gpuaas.api.openapi.undescribed",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "gpuaas.api.openapi.finish",
