@@ -26,22 +26,29 @@ LONGEST: Final = timedelta(days=92)
 _NOT_COUNTED: Final = [
     state.value for state in (*lifecycle.IS_NO_BOOKING_YET, lifecycle.State.FAILED)
 ]
-_SECONDS_PER_HOUR: Final = 3600
+_HOUR: Final = timedelta(hours=1)
+_MOMENT: Final = timedelta(microseconds=1)
 # The part of a cost that is due at an instant grows along the window and is rounded half up.
-_DUE: Final = """floor(
-    cost * extract(epoch FROM {at} - starts_at) / extract(epoch FROM held_until - starts_at) + 0.5
-)"""
+_DUE: Final = """CASE
+    WHEN {at} <= starts_at THEN 0 WHEN {at} >= held_until THEN cost ELSE floor(
+        cost * extract(epoch FROM {at} - starts_at) / extract(epoch FROM held_until - starts_at)
+        + 0.5
+    )
+END"""
 _SQL: Final = """
-WITH booked AS MATERIALIZED (
+WITH period AS MATERIALIZED (
+    SELECT to_char(day AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, greatest(day, %s) AS since,
+        least(day + %s * interval '1 second', %s) AS until
+    FROM generate_series(%s::timestamptz, %s, %s * interval '1 second') AS day
+), booked AS (
     SELECT *, coalesce(released_at, ends_at) AS held_until,
-        floor((
-            2 * cost_minor * floor(extract(epoch FROM coalesce(released_at, ends_at) - starts_at))
+        CASE WHEN coalesce(released_at, ends_at) = ends_at THEN cost_minor ELSE floor((
+            2 * cost_minor * floor(extract(epoch FROM released_at - starts_at))
             + extract(epoch FROM ends_at - starts_at)
-        ) / (2 * extract(epoch FROM ends_at - starts_at))) AS cost
+        ) / (2 * extract(epoch FROM ends_at - starts_at))) END AS cost
     FROM ({visible}) AS visible
 ), part AS (
-    SELECT to_char(day AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day,
-        team_slug AS team, username AS person, pool_id, resource_name, currency, units,
+    SELECT day, team_slug AS team, username AS person, pool_id, resource_name, currency, units,
         starts_at, held_until, cost,
         (is_no_show AND starts_at >= since)::int AS no_shows,
         least(ends_at, until) - greatest(starts_at, since) AS booked_for,
@@ -49,17 +56,14 @@ WITH booked AS MATERIALIZED (
         greatest(least(held_until, until), greatest(starts_at, since)) AS held_to,
         greatest(least(held_until, until, %s), greatest(starts_at, since)) AS used_to
     FROM booked
-    JOIN (
-        SELECT day, greatest(day, %s) AS since, least(day + %s * interval '1 second', %s) AS until
-        FROM generate_series(%s::timestamptz, %s, %s * interval '1 second') AS day
-    ) AS period ON starts_at < until AND ends_at > since
+    JOIN period ON starts_at < until AND ends_at > since
 )
 SELECT {keys} currency, pool_id, resource_name, count(*) AS bookings, sum(no_shows) AS no_shows,
     ARRAY[
-        sum(units * extract(epoch FROM booked_for)),
-        sum(units * extract(epoch FROM used_to - held_from)),
-        sum(units * extract(epoch FROM booked_for - (held_to - held_from)))
-    ] AS unit_seconds,
+        sum(units * booked_for),
+        sum(units * (used_to - held_from)),
+        sum(units * (booked_for - (held_to - held_from)))
+    ] AS unit_hours,
     ARRAY[sum({due_to} - {due_from}), sum({due_used} - {due_from})] AS costs
 FROM part
 WHERE held_until > starts_at
@@ -111,10 +115,10 @@ def grouped(
         row = found.setdefault(
             (*key, currency), Usage(dict(zip(names, key, strict=True)), currency)
         )
-        share = shares.get((pool_id, resource_name), Fraction(1)) / _SECONDS_PER_HOUR
+        share = shares.get((pool_id, resource_name), Fraction(1))
         row.bookings += number
         row.no_shows += missed
-        booked, used, back = (Fraction(seconds) * share for seconds in hours)
+        booked, used, back = (_in_hours(each) * share for each in hours)
         row.booked_gpu_hours += booked
         row.used_gpu_hours += used
         row.given_back_gpu_hours += back
@@ -160,9 +164,13 @@ def _rows(
     )
     period: list[Any] = [within.starts_at, seconds, within.ends_at, begin, last, seconds]
     with connection.cursor() as cursor:
-        cursor.execute(text, [*values, now, *period])
+        cursor.execute(text, [*period, *values, now])
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
+
+
+def _in_hours(length: timedelta) -> Fraction:
+    return Fraction(length // _MOMENT, _HOUR // _MOMENT)
 
 
 def _midnight(instant: datetime) -> datetime:

@@ -35,6 +35,25 @@ class StrictInput(serializers.Serializer[None]):
         return {name: data.getlist(name) if name in many else data[name] for name in data}
 
 
+class PageQuery(StrictInput):
+    """The query of a list in pages: what it takes besides is the pages' own to read."""
+
+    limit = serializers.CharField(required=False)
+    offset = serializers.CharField(required=False)
+
+
+class CursorQuery(StrictInput):
+    """The query of a list that goes on at a cursor."""
+
+    limit = serializers.CharField(required=False)
+    cursor = serializers.CharField(required=False)
+
+
+def without_page(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a list is narrowed by."""
+    return {name: given[name] for name in given if name not in {"limit", "offset", "cursor"}}
+
+
 def read(form: serializers.Serializer[None], data: Any) -> dict[str, Any]:
     """Return what ``form`` makes of ``data``; the form itself, and its fields, stay as they are.
 

@@ -3,10 +3,11 @@
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
+from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import BasePagination, CursorPagination, LimitOffsetPagination
 from rest_framework.request import Request
@@ -17,6 +18,7 @@ from rest_framework.views import APIView
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
 Key = tuple[str, ...]
+MOST_DIGITS: Final = 9
 
 
 class Pages(LimitOffsetPagination):
@@ -24,6 +26,14 @@ class Pages(LimitOffsetPagination):
 
     default_limit = 50
     max_limit = 200
+
+    def get_limit(self, request: Request) -> int | None:
+        _check_number(request, "limit", least=1)
+        return super().get_limit(request)
+
+    def get_offset(self, request: Request) -> int:
+        _check_number(request, "offset", least=0)
+        return super().get_offset(request)
 
 
 class CursorPages(CursorPagination):
@@ -35,6 +45,10 @@ class CursorPages(CursorPagination):
     page_size = 50
     max_page_size = 200
     page_size_query_param = "limit"
+
+    def get_page_size(self, request: Request) -> int | None:
+        _check_number(request, "limit", least=1)
+        return super().get_page_size(request)
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
@@ -51,6 +65,14 @@ class LatestStartFirst(CursorPages):
 
 class NewestFirst(CursorPages):
     ordering = ("-id",)
+
+
+def _check_number(request: Request, name: str, *, least: int) -> None:
+    """Refuse what REST framework would take for the default."""
+    text = request.query_params.get(name, str(least))
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS and int(text) >= least):
+        message = f"Give a whole number, {least} or more."
+        raise serializers.ValidationError({name: [message]}, code="invalid")
 
 
 def page_of(

@@ -78,10 +78,22 @@ def test_the_list_is_cut_into_pages() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": "-1"}, {"limit": "many"}, {"offset": "9" * 40}, {"limit": "9" * 40}]
+    "query",
+    [
+        {"limit": "-1"},
+        {"limit": "0"},
+        {"limit": ""},
+        {"limit": "many"},
+        {"offset": "-1"},
+        {"offset": "9" * 40},
+        {"limit": "9" * 40},
+    ],
 )
-def test_nonsense_about_pages_is_harmless(pool: Pool, query: dict[str, str]) -> None:
-    assert client_of(make.user()).get(POOLS, query).status_code == 200
+def test_nonsense_about_pages_is_said(pool: Pool, query: dict[str, str]) -> None:
+    answer = client_of(make.user()).get(POOLS, query)
+
+    assert answer.status_code == 400
+    assert next(iter(query)) in answer.json()["message"]
 
 
 def test_a_pool_costs_six_queries_however_much_is_booked(

@@ -17,10 +17,8 @@ from gpuaas.api.shapes.people import EventOutput, HeadOutput
 from gpuaas.audit import selectors
 from gpuaas.audit.models import AuditEvent
 
-NARROWS = frozenset({"action", "subject", "actor", "team", "since", "until"})
 
-
-class TrailFilter(inputs.StrictInput):
+class TrailFilter(inputs.CursorQuery):
     """Each narrows what the others leave."""
 
     action = serializers.CharField(required=False, max_length=60)
@@ -29,8 +27,6 @@ class TrailFilter(inputs.StrictInput):
     team = serializers.CharField(required=False, max_length=50)
     since = fields.InstantField(required=False)
     until = fields.InstantField(required=False)
-    limit = serializers.CharField(required=False)
-    cursor = serializers.CharField(required=False)
 
 
 class Newest(pages.CursorPages):
@@ -58,7 +54,7 @@ class Trail(APIView):
         wanted = TrailFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)
         visible = accounts.trail_visible_to(caller(request), now=timezone.now())
-        asked = {name: value for name, value in wanted.validated_data.items() if name in NARROWS}
+        asked = inputs.without_page(wanted.validated_data)
         found = accounts.narrowed(visible, **asked).select_related("actor", "team")
         newest = Newest()
         rows = newest.paginate_queryset(found, request) or []

@@ -76,12 +76,12 @@ class ClosureOutput(serializers.Serializer[Closure]):
     canceled_at = serializers.DateTimeField(allow_null=True)
 
 
-class NodeFilter(serializers.Serializer[None]):
+class NodeFilter(inputs.PageQuery):
     cluster = serializers.CharField(source="cluster__name", max_length=40, required=False)
     pool = serializers.CharField(source="pool__slug", max_length=40, required=False)
 
 
-class DeviceFilter(serializers.Serializer[None]):
+class DeviceFilter(inputs.PageQuery):
     node = serializers.IntegerField(source="node_id", min_value=1, required=False)
     cluster = serializers.CharField(source="node__cluster__name", max_length=40, required=False)
     resource_name = serializers.CharField(max_length=80, required=False)
@@ -118,7 +118,7 @@ class FileInput(inputs.StrictInput):
     yaml = serializers.CharField(max_length=files.LARGEST_BYTES, trim_whitespace=False)
 
 
-class ImportFilter(serializers.Serializer[None]):
+class ImportFilter(inputs.StrictInput):
     dry_run = serializers.BooleanField(default=False)
 
 
@@ -295,7 +295,7 @@ def _show(output: type[serializers.Serializer[M]], rows: Iterable[M]) -> list[di
 def _asked(kind: type[serializers.Serializer[None]], request: Request) -> dict[str, Any]:
     wanted = kind(data=request.query_params)
     wanted.is_valid(raise_exception=True)
-    return dict(wanted.validated_data)
+    return inputs.without_page(wanted.validated_data)
 
 
 def _read(kind: type[inputs.StrictInput], request: Request) -> dict[str, Any]:

@@ -23,10 +23,8 @@ from gpuaas.notifications.events import EVENTS, Channel
 from gpuaas.notifications.models import Notice, Webhook
 
 
-class ListFilter(inputs.StrictInput):
+class ListFilter(inputs.PageQuery):
     unread = serializers.BooleanField(default=False)
-    limit = serializers.CharField(required=False)
-    offset = serializers.CharField(required=False)
 
 
 class PreferenceInput(inputs.StrictInput):

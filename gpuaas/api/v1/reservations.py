@@ -141,7 +141,9 @@ class ReservationDetailOutput(ReservationOutput):
     offers = OfferOutput(many=True)
 
 
-class ListFilter(serializers.Serializer[None]):
+class ListFilter(inputs.CursorQuery):
+    """Each narrows what the others leave."""
+
     state = serializers.ChoiceField(
         choices=[state.value for state in lifecycle.State], required=False
     )
@@ -174,7 +176,7 @@ class ReservationList(APIView):
     def get(self, request: Request) -> Response:
         wanted = ListFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)
-        given = dict(wanted.validated_data)
+        given = inputs.without_page(wanted.validated_data)
         person, now = caller(request), timezone.now()
         visible = (
             selectors.approvals_for(person, now=now)

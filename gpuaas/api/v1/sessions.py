@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sessions.models import WorkspaceSession
 
 
-class SessionFilter(inputs.StrictInput):
+class SessionFilter(inputs.CursorQuery):
     """Each narrows what the others leave; ``since`` and ``until`` are of ``opened_at``."""
 
     phase = serializers.ChoiceField(choices=selectors.PHASES, required=False, source="state")
@@ -30,8 +30,6 @@ class SessionFilter(inputs.StrictInput):
     reservation = serializers.UUIDField(required=False, source="reservation__public_id")
     since = fields.InstantField(required=False, source="opened_at__gte")
     until = fields.InstantField(required=False, source="opened_at__lt")
-    limit = serializers.CharField(required=False)
-    cursor = serializers.CharField(required=False)
 
 
 class SessionOutput(serializers.Serializer[Any]):
@@ -92,7 +90,7 @@ class SessionList(APIView):
     def get(self, request: Request) -> Response:
         wanted = SessionFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)
-        given = {k: v for k, v in wanted.validated_data.items() if k not in {"limit", "cursor"}}
+        given = inputs.without_page(wanted.validated_data)
         visible = selectors.sessions_visible_to(caller(request), now=timezone.now())
         return pages.page_newest_first(visible.filter(**given), request, show=_show)
 

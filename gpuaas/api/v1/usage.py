@@ -16,7 +16,7 @@ from reservations import policy, usage
 from reservations.capacity import Window
 
 
-class UsageQuery(inputs.StrictInput):
+class UsageQuery(inputs.CursorQuery):
     """``by``, again and again, is what the rows are of; without a time it is this month, UTC."""
 
     by = serializers.ListField(
@@ -27,8 +27,6 @@ class UsageQuery(inputs.StrictInput):
     team = serializers.CharField(required=False, max_length=40)
     person = serializers.CharField(required=False, max_length=150)
     pool = serializers.CharField(required=False, max_length=40)
-    limit = serializers.CharField(required=False)
-    cursor = serializers.CharField(required=False)
 
 
 class UsageOutput(Shape):
