@@ -131,7 +131,7 @@ def print_plans(queries: list[tuple[float, str]]) -> None:
     from django.db import connection  # noqa: PLC0415
 
     for ms, sql in queries:
-        if ms < SLOW_QUERY_MS or not sql.startswith("SELECT"):
+        if ms < SLOW_QUERY_MS or not sql.lstrip().startswith(("SELECT", "WITH")):
             continue
         print(f"      {ms:.0f} ms  {sql[:1500]}")
         with connection.cursor() as cursor:

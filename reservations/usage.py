@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
@@ -22,6 +22,19 @@ from reservations.capacity import Window
 from reservations.models import Reservation, ReservationQuerySet
 
 KEYS: Final = ("day", "team", "person")
+_COLUMNS: Final = (
+    "team_id",
+    "requested_by_id",
+    "pool_id",
+    "resource_name",
+    "currency",
+    "units",
+    "cost_minor",
+    "is_no_show",
+    "starts_at",
+    "ends_at",
+    "released_at",
+)
 LONGEST: Final = timedelta(days=92)
 _NOT_COUNTED: Final = [
     state.value for state in (*lifecycle.IS_NO_BOOKING_YET, lifecycle.State.FAILED)
@@ -35,12 +48,17 @@ _DUE: Final = """CASE
         + 0.5
     )
 END"""
+# The days that a booking touches, or the whole period.
+_EACH_DAY: Final = """
+    SELECT day, greatest(day, %s) AS since, least(day + interval '1 day', %s) AS until
+    FROM generate_series(
+        date_trunc('day', greatest(starts_at, %s), 'UTC'),
+        least(ends_at, %s) - interval '1 microsecond', interval '1 day'
+    ) AS day
+"""
+_WHOLE: Final = "SELECT %s::timestamptz AS since, %s::timestamptz AS until"
 _SQL: Final = """
-WITH period AS MATERIALIZED (
-    SELECT to_char(day AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, greatest(day, %s) AS since,
-        least(day + %s * interval '1 second', %s) AS until
-    FROM generate_series(%s::timestamptz, %s, %s * interval '1 second') AS day
-), booked AS (
+WITH booked AS (
     SELECT *, coalesce(released_at, ends_at) AS held_until,
         CASE WHEN coalesce(released_at, ends_at) = ends_at THEN cost_minor ELSE floor((
             2 * cost_minor * floor(extract(epoch FROM released_at - starts_at))
@@ -48,17 +66,16 @@ WITH period AS MATERIALIZED (
         ) / (2 * extract(epoch FROM ends_at - starts_at))) END AS cost
     FROM ({visible}) AS visible
 ), part AS (
-    SELECT day, team_slug AS team, username AS person, pool_id, resource_name, currency, units,
-        starts_at, held_until, cost,
-        (is_no_show AND starts_at >= since)::int AS no_shows,
+    SELECT *,
         least(ends_at, until) - greatest(starts_at, since) AS booked_for,
         greatest(starts_at, since) AS held_from,
         greatest(least(held_until, until), greatest(starts_at, since)) AS held_to,
         greatest(least(held_until, until, %s), greatest(starts_at, since)) AS used_to
-    FROM booked
-    JOIN period ON starts_at < until AND ends_at > since
+    FROM booked CROSS JOIN LATERAL ({period}) AS period
+    WHERE held_until > starts_at
 )
-SELECT {keys} currency, pool_id, resource_name, count(*) AS bookings, sum(no_shows) AS no_shows,
+SELECT {names} currency, pool_id, resource_name, count(*) AS bookings,
+    count(*) FILTER (WHERE is_no_show AND starts_at >= since) AS no_shows,
     ARRAY[
         sum(units * booked_for),
         sum(units * (used_to - held_from)),
@@ -66,9 +83,17 @@ SELECT {keys} currency, pool_id, resource_name, count(*) AS bookings, sum(no_sho
     ] AS unit_hours,
     ARRAY[sum({due_to} - {due_from}), sum({due_used} - {due_from})] AS costs
 FROM part
-WHERE held_until > starts_at
 GROUP BY {keys} currency, pool_id, resource_name
 """
+# By key: what is grouped by, and what it is called.  A name is looked up once a group.
+_GROUPS: Final = {
+    "day": ("day", "to_char(day AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
+    "team": ("team_id", "(SELECT slug FROM accounts_team WHERE id = team_id)"),
+    "person": (
+        "requested_by_id",
+        "(SELECT username FROM accounts_user WHERE id = requested_by_id)",
+    ),
+}
 
 
 @dataclass(slots=True)
@@ -131,47 +156,26 @@ def _rows(
     bookings: QuerySet[Reservation], *, by: Collection[str], within: Window, now: datetime
 ) -> list[tuple[Any, ...]]:
     counted = ReservationQuerySet.overlapping(bookings, within)  # type: ignore[arg-type]
-    visible = (
-        counted.exclude(state__in=_NOT_COUNTED)
-        .order_by()
-        .values(
-            "pool_id",
-            "resource_name",
-            "currency",
-            "units",
-            "cost_minor",
-            "is_no_show",
-            "starts_at",
-            "ends_at",
-            "released_at",
-            team_slug=F("team__slug"),
-            username=F("requested_by__username"),
-        )
-    )
-    # The planner is told by `overlapping` where to look; the periods are cut out of what it finds.
+    visible = counted.exclude(state__in=_NOT_COUNTED).order_by().values(*_COLUMNS)
     values: Any
     sql, values = visible.query.get_compiler(connection=connection).as_sql()
-    length = timedelta(days=1) if "day" in by else within.length
-    begin = _midnight(within.starts_at) if "day" in by else within.starts_at
-    seconds = length.total_seconds()
-    last = within.ends_at - timedelta(microseconds=1)
+    since, until = within.starts_at, within.ends_at
+    by_day = "day" in by
     text = _SQL.format(
         visible=sql,
-        keys="".join(f"{key}, " for key in KEYS if key in by),
+        period=_EACH_DAY if by_day else _WHOLE,
+        keys="".join(f"{_GROUPS[key][0]}, " for key in KEYS if key in by),
+        names="".join(f"{_GROUPS[key][1]}, " for key in KEYS if key in by),
         due_from=_DUE.format(at="held_from"),
         due_to=_DUE.format(at="held_to"),
         due_used=_DUE.format(at="used_to"),
     )
-    period: list[Any] = [within.starts_at, seconds, within.ends_at, begin, last, seconds]
+    period = [since, until] * (2 if by_day else 1)
     with connection.cursor() as cursor:
-        cursor.execute(text, [*period, *values, now])
+        cursor.execute(text, [*values, now, *period])
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
 
 
 def _in_hours(length: timedelta) -> Fraction:
     return Fraction(length // _MOMENT, _HOUR // _MOMENT)
-
-
-def _midnight(instant: datetime) -> datetime:
-    return instant.replace(hour=0, minute=0, second=0, microsecond=0)
