@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,7 +45,7 @@ CURSOR: Final = OpenApiParameter(
 )
 
 
-def described(
+def described(  # noqa: PLR0913 -- one name for each thing there is to say
     summary: str,
     *,
     takes: Shape | None = None,
@@ -54,11 +54,12 @@ def described(
     status: int | tuple[int, ...] = 200,
     refuses: tuple[int, ...] = (),
     parameters: tuple[OpenApiParameter, ...] = (),
+    example: dict[str, object] | None = None,
 ) -> Callable[[F], F]:
     """Describe a method of a view.
 
-    ``takes`` is the body, ``asks`` the query, ``answers`` the body of the answer with ``status``;
-    ``refuses`` are the statuses of refusals that not every operation has.
+    ``takes`` is the body, ``example`` one of them, ``asks`` the query, ``answers`` the body of the
+    answer with ``status``; ``refuses`` are the statuses of refusals that not every operation has.
     """
     statuses = status if isinstance(status, tuple) else (status,)
     found: dict[Any, Any] = {
@@ -69,6 +70,7 @@ def described(
         request=takes,
         responses=found,
         parameters=[*([asks] if asks else []), *parameters],
+        examples=[OpenApiExample(summary, example, request_only=True)] if example else [],
         extensions={REFUSES: list(refuses)},
     )
 

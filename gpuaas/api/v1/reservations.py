@@ -198,6 +198,15 @@ class ReservationList(APIView):
         status=(201, 200),
         refuses=(409, 422, 503),
         parameters=(LOCATION,),
+        example={
+            "pool": "demo",
+            "team": "vision",
+            "resource_name": "nvidia.com/mig-1g.24gb",
+            "units": 1,
+            "starts_at": "2030-01-07T08:00:00Z",
+            "ends_at": "2030-01-07T12:00:00Z",
+            "purpose": "Fine-tuning, second run",
+        },
     )
     def post(self, request: Request) -> Response:
         given = inputs.read(_INPUT, request.data)
