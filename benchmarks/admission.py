@@ -6,7 +6,8 @@ The floor is `reservations_admit_booking` driven by pgbench: it writes the same 
 device holds, audit event, outbox message) under the same lock.  Both are measured in turns in one
 run, on the same server, over the same windows; what counts is the ratio.
 
-The API is asked with tokens and full middleware, on the web server that `make run` starts.
+The API is asked with tokens and full middleware, on the web server that `make run` starts; the
+portal's form (`--form`) with a session's cookie.
 """
 
 import argparse
@@ -15,9 +16,11 @@ import random
 import statistics
 import subprocess
 import tempfile
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import load
 import world
@@ -27,7 +30,8 @@ GOAL_P99 = 2.0
 NODES, DEVICES = 8, 8  # of each pool
 RESOURCE_NAME = "nvidia.com/mig-1g.24gb"
 HOURS = 80 * 24  # windows of an hour, from tomorrow on
-CREATED = frozenset({201})
+CREATED, FOUND = frozenset({201}), frozenset({302})
+CSRF = "a" * 32
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def _script(who: list[Tenant]) -> str:
 
 def rest(address: str, who: list[Tenant], *, clients: int, seconds: float) -> load.Result:
     """Book over the API, as the floor does."""
-    tomorrow = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=1)  # noqa: TID251
+    tomorrow = _tomorrow()
     draw = random.Random(1)  # noqa: S311 -- no secret
     url = f"{address}/api/v1/reservations/"
 
@@ -157,6 +161,59 @@ def rest(address: str, who: list[Tenant], *, clients: int, seconds: float) -> lo
     return load.drive(url, connections=clients, seconds=seconds, request=request, expected=CREATED)
 
 
+def form(address: str, who: list[Tenant], *, clients: int, seconds: float) -> load.Result:
+    """Book with the portal's form, logged in, as the floor does."""
+    from django.core import signing  # noqa: PLC0415 -- after Django is set up
+
+    tomorrow = _tomorrow()
+    draw = random.Random(1)  # noqa: S311 -- no secret
+    url = f"{address}/book/"
+    cookies = {tenant.person_id: _cookies(tenant.person_id) for tenant in who}
+
+    def request(number: int) -> bytes:
+        tenant = who[number] if len(who) <= clients else draw.choice(who)
+        starts_at = tomorrow + timedelta(hours=draw.randint(1, HOURS))
+        salt = f"portal.booking:{tenant.person_id}"
+        fields = {
+            "csrfmiddlewaretoken": CSRF,
+            "key": signing.dumps(uuid.uuid4().hex, key=world.SECRET, salt=salt),
+            "team": tenant.team,
+            "type": f"{tenant.pool}/{RESOURCE_NAME}",
+            "units": "1",
+            "begins": "later",
+            "starts_at": starts_at.isoformat(),
+            "length": "until",
+            "ends_at": (starts_at + timedelta(hours=1)).isoformat(),
+            "mode": "interactive",
+            "cpu_cores": "1",
+            "memory_gib": "1",
+            "storage_gib": "10",
+        }
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cookie": cookies[tenant.person_id],
+        }
+        return load.http("POST", url, headers, urlencode(fields).encode())
+
+    return load.drive(url, connections=clients, seconds=seconds, request=request, expected=FOUND)
+
+
+def _cookies(person_id: int) -> str:
+    """Return the cookies of somebody who has logged in."""
+    from django.contrib.auth import get_user_model  # noqa: PLC0415 -- after Django is set up
+    from django.test import Client  # noqa: PLC0415
+
+    client = Client()
+    client.force_login(get_user_model().objects.get(pk=person_id))
+    kept = {name: morsel.value for name, morsel in client.cookies.items()}
+    return "; ".join(f"{name}={value}" for name, value in {**kept, "csrftoken": CSRF}.items())
+
+
+def _tomorrow() -> datetime:
+    now = datetime.now(UTC)  # noqa: TID251 -- the server's clock is the real one
+    return now.replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
 def main() -> None:
     """Measure in turns, and print each turn and the medians of the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -164,25 +221,29 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--form", action="store_true")
     options = parser.parse_args()
     with world.database() as url:
         who = tenants(options.pools, options.clients)
         floors, answers = [], []
         with world.web_server(url) as address:
-            rest(address, who, clients=options.clients, seconds=1)  # warm up
+            book = form if options.form else rest
+            book(address, who, clients=options.clients, seconds=1)  # warm up
             for number in range(options.rounds):
                 clear()
                 floors.append(floor(url, who, clients=options.clients, seconds=options.seconds))
                 clear()
-                result = rest(address, who, clients=options.clients, seconds=options.seconds)
+                result = book(address, who, clients=options.clients, seconds=options.seconds)
                 answers.append(result)
                 print(
                     f"round {number + 1}: floor {floors[-1][0]:6.0f}/s p99 {floors[-1][1]:6.1f} ms"
-                    f"   REST {result.per_second:6.0f}/s p99 {result.percentile_ms(0.99):6.1f} ms"
+                    f"   {book.__name__} {result.per_second:6.0f}/s"
+                    f" p99 {result.percentile_ms(0.99):6.1f} ms"
                     f"   {result.statuses}",
                     *result.other[:1],
                 )
     name = "hot pool" if options.pools == 1 else f"{options.pools} pools"
+    name = "form" if options.form else name
     share = statistics.median(a.per_second / f[0] for a, f in zip(answers, floors, strict=True))
     tail = statistics.median(
         a.percentile_ms(0.99) / f[1] for a, f in zip(answers, floors, strict=True)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+SECRET = "only for a benchmark on this machine: not a secret at all"  # noqa: S105
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -31,6 +32,7 @@ def database() -> Iterator[str]:
             url = server.url_for("bench")
             os.environ["DATABASE_URL"] = url
             os.environ["DJANGO_SETTINGS_MODULE"] = "gpuaas.settings.test"
+            os.environ["GPUAAS_SECRET_KEY"] = SECRET  # so that the server knows who logged in here
             import django  # noqa: PLC0415 -- needs the address first
 
             django.setup()
@@ -56,7 +58,7 @@ def web_server(url: str) -> Iterator[str]:
         **os.environ,
         "DATABASE_URL": url,
         "DJANGO_SETTINGS_MODULE": "gpuaas.settings.dev",
-        "GPUAAS_SECRET_KEY": "only for a benchmark on this machine: not a secret at all",
+        "GPUAAS_SECRET_KEY": SECRET,
         "GPUAAS_ALLOWED_HOSTS": "127.0.0.1",
         "GPUAAS_BASE_URL": address,
         "CELERY_BROKER_URL": "memory://",
