@@ -130,6 +130,7 @@ def directory(provider: Provider, settings: Settings) -> Iterator[Provider]:
     settings.OIDC_ISSUER = provider.address
     settings.OIDC_CLIENT_ID = "portal-b"
     settings.OIDC_CLIENT_SECRET = provider.secret
+    settings.SOCIALACCOUNT_REQUESTS_TIMEOUT = 30  # this machine may have much else to do
     settings.SOCIALACCOUNT_PROVIDERS = {
         "openid_connect": {
             **settings.SOCIALACCOUNT_PROVIDERS["openid_connect"],
