@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.core.admin import ReadOnlyAdmin
 from gpuaas.core.errors import DomainError
@@ -24,7 +23,7 @@ from gpuaas.inventory import services as hardware
 from gpuaas.inventory.admin import DeviceAdmin
 from gpuaas.inventory.models import Device, DeviceState
 from reservations import selectors, services
-from reservations.models import BookingFlag, PoolRules, Reservation, TeamRules, UnitPrice
+from reservations.models import BookingFlag, Reservation
 from reservations.selectors import number_in
 
 
@@ -244,30 +243,6 @@ class BookedDeviceAdmin(DeviceAdmin):
                 touched[device.node.pool_id] = device.node.pool
         services.heal_these(pools=touched.values(), now=now)
         self.message_user(request, f"{changed} changed")
-
-
-@admin.register(TeamRules)
-class TeamRulesAdmin(ReadOnlyAdmin[TeamRules]):
-    """A manager reads the own teams' limits; they are set on the team's page and over REST."""
-
-    for_managers = True
-    list_display = ("team", "budget_minor", "currency", "gpu_hours_per_week", "concurrent_units")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[TeamRules]:
-        visible = accounts.teams_visible_to(_user(request), now=timezone.now())
-        return TeamRules.objects.filter(team__in=visible).select_related("team")
-
-
-@admin.register(PoolRules)
-class PoolRulesAdmin(ReadOnlyAdmin[PoolRules]):
-    list_display = ("pool", "longest_minutes", "horizon_days", "concurrent_units", "time_zone")
-    list_select_related = ("pool",)
-
-
-@admin.register(UnitPrice)
-class UnitPriceAdmin(ReadOnlyAdmin[UnitPrice]):
-    list_display = ("pool", "resource_name", "minor_units_per_unit_hour", "currency", "valid_from")
-    list_select_related = ("pool",)
 
 
 def _reason(request: HttpRequest) -> str:

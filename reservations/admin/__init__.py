@@ -1,0 +1,5 @@
+"""Reservations, and the rules over them, in the admin site."""
+
+from reservations.admin import bookings, rules
+
+__all__ = ["bookings", "rules"]
