@@ -73,6 +73,10 @@ class Operation(AutoSchema):
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
+        if self.method == "POST" and getattr(self.view, "done_once", False):
+            operation.setdefault("parameters", []).append(
+                {"$ref": "#/components/parameters/IdempotencyKey"}
+            )
         self.resolve_serializer(ErrorOutput, "response")
         own = operation.pop(REFUSES, [])
         for status in sorted({*map(HTTPStatus, own), *self._usual(operation)}):
@@ -104,10 +108,10 @@ class Operation(AutoSchema):
         """Yield the refusals that follow from what the operation is."""
         yield HTTPStatus.UNAUTHORIZED
         parameters = operation.get("parameters", ())
-        places = {each["in"] for each in parameters}
+        places = {each.get("in") for each in parameters}
         if "query" in places:
             yield HTTPStatus.BAD_REQUEST
-        if "path" in places or any(each["name"] == "cursor" for each in parameters):
+        if "path" in places or any(each.get("name") == "cursor" for each in parameters):
             yield HTTPStatus.NOT_FOUND
         if self.method != "GET":
             yield HTTPStatus.FORBIDDEN
@@ -132,7 +136,7 @@ class Bearer(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
 
 
 def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add what operations refer to, and the header that every POST takes."""
+    """Add what operations refer to."""
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     retry = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
     result["components"]["responses"] = {
@@ -145,11 +149,6 @@ def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     }
     result["components"].setdefault("parameters", {})["IdempotencyKey"] = IDEMPOTENCY_KEY
     result["tags"] = [{"name": name, "description": said} for name, said in TAGS.items()]
-    for methods in result["paths"].values():
-        if post := methods.get("post"):
-            post.setdefault("parameters", []).append(
-                {"$ref": "#/components/parameters/IdempotencyKey"}
-            )
     return result
 
 

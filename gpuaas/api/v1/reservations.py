@@ -172,6 +172,8 @@ def _show(rows: Iterable[Any]) -> list[dict[str, Any]]:
 class ReservationList(APIView):
     """The bookings of the teams the caller sees, the latest start first; and booking."""
 
+    done_once = True  # for one Idempotency-Key
+
     @listed_by_cursor("List bookings", ReservationOutput, asks=ListFilter)
     def get(self, request: Request) -> Response:
         wanted = ListFilter(data=request.query_params)
