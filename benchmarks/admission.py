@@ -185,9 +185,6 @@ def form(address: str, who: list[Tenant], *, clients: int, seconds: float) -> lo
             "length": "until",
             "ends_at": (starts_at + timedelta(hours=1)).isoformat(),
             "mode": "interactive",
-            "cpu_cores": "1",
-            "memory_gib": "1",
-            "storage_gib": "10",
         }
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",

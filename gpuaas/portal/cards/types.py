@@ -2,40 +2,49 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gpuaas.portal import wording
 
 if TYPE_CHECKING:
     from gpuaas.inventory.models import Pool
+    from gpuaas.inventory.selectors import ResourceType
     from reservations.capacity import Demand
     from reservations.selectors import Availability
 
 
 @dataclass(frozen=True, slots=True)
-class TypeCard:
-    """One bookable type of one pool.
+class TypeChoice:
+    """One bookable type of one pool, as the booking form names it by ``value``.
 
-    ``value`` names both in the booking form.  ``until`` is when fewer than ``free`` will be free,
-    ``more_at`` when more will; the share is what goes with one unit unless the booker says more.
+    The share is what goes with one unit unless the booker says more.
     """
 
     value: str
-    pool: str
     pool_slug: str
     resource_name: str
     title: str
+    at_most: int
+    share_cores: int
+    share_memory_gib: int
+    share_storage_gib: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCard(TypeChoice):
+    """A type that can be chosen, with what is free of it.
+
+    ``until`` is when fewer than ``free`` will be free, ``more_at`` when more will.
+    """
+
+    pool: str
     product: str
     memory: str
     fits: str
     free: int
     total: int
-    at_most: int
     until: datetime | None
     more_at: datetime | None
-    share_cores: int
-    share_memory_gib: int
-    share_storage_gib: int
 
     @property
     def tone(self) -> str:
@@ -63,23 +72,34 @@ def pool_card(pool: "Pool", found: "list[tuple[Availability, Demand]]") -> PoolC
     )
 
 
+def type_choice(pool: "Pool", kind: "ResourceType", share: "Demand") -> TypeChoice:
+    """Return what a form that was filled in is read with: what is free does not matter then."""
+    return TypeChoice(**_choice(pool, kind, share))
+
+
+def _choice(pool: "Pool", kind: "ResourceType", share: "Demand") -> dict[str, Any]:
+    return {
+        "value": f"{pool.slug}/{kind.resource_name}",
+        "pool_slug": pool.slug,
+        "resource_name": kind.resource_name,
+        "title": wording.resource(kind.resource_name),
+        "at_most": kind.devices_per_node,
+        "share_cores": share.cpu_millicores // 1000,
+        "share_memory_gib": share.memory_mib // 1024,
+        "share_storage_gib": share.storage_gib,
+    }
+
+
 def _type_card(pool: "Pool", availability: "Availability", share: "Demand") -> TypeCard:
     kind = availability.type
     return TypeCard(
-        value=f"{pool.slug}/{kind.resource_name}",
+        **_choice(pool, kind, share),
         pool=pool.name,
-        pool_slug=pool.slug,
-        resource_name=kind.resource_name,
-        title=wording.resource(kind.resource_name),
         product=wording.product(kind.product),
         memory=wording.gpu_memory(kind.memory_mib),
         fits=wording.what_fits(kind.memory_mib),
         free=availability.free_now,
         total=kind.devices,
-        at_most=kind.devices_per_node,
         until=availability.free_until,
         more_at=availability.more_free_at,
-        share_cores=share.cpu_millicores // 1000,
-        share_memory_gib=share.memory_mib // 1024,
-        share_storage_gib=share.storage_gib,
     )

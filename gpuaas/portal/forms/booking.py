@@ -10,7 +10,7 @@ from django.core import signing
 from django.utils.dateparse import parse_datetime
 
 from gpuaas.core.modes import AllocationMode
-from gpuaas.portal.cards.types import TypeCard
+from gpuaas.portal.cards.types import TypeChoice
 from reservations import policy
 from reservations.capacity import Window
 from reservations.services import Approval, Wish
@@ -78,7 +78,7 @@ class BookingForm(forms.Form):
         *args: Any,
         user: "User",
         teams: "Sequence[Team]",
-        types: Sequence[TypeCard],
+        types: Sequence[TypeChoice],
         now: datetime,
         **kwargs: Any,
     ) -> None:
@@ -107,7 +107,7 @@ class BookingForm(forms.Form):
         return str(self.data["key"] if self.public_id else self.fields["key"].initial)
 
     @property
-    def chosen_card(self) -> TypeCard:
+    def chosen_card(self) -> TypeChoice:
         """The type that a valid form asks for."""
         return self.cards[self.cleaned_data["type"]]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -19,7 +19,7 @@ from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards.override import Override, override_of
 from gpuaas.portal.cards.shortage import Shortage, shortage_of
-from gpuaas.portal.cards.types import PoolCard
+from gpuaas.portal.cards.types import PoolCard, TypeChoice, type_choice
 from gpuaas.portal.forms.booking import LATER, UNTIL, BookingForm
 from gpuaas.portal.views.home import pool_cards
 from reservations import policy, selectors, services
@@ -50,21 +50,36 @@ def book(request: PortalRequest, user: User) -> HttpResponse:
     if not teams:
         status = HTTPStatus.FORBIDDEN if request.method == "POST" else HTTPStatus.OK
         return render(request, "portal/book_not_yours.html", status=status)
+    if request.method == "POST" and REFILL not in request.POST:
+        slug, _, resource_name = request.POST.get("type", "").partition("/")
+        pool = inventory.pool_called(slug)
+        types: Sequence[TypeChoice] = _types_of(pool, resource_name)
+        form = BookingForm(request.POST, user=user, teams=teams, types=types, now=now)
+        return _take(request, user, form, pool)
     pools = pool_cards(now)
-    is_order = request.method == "POST" and REFILL not in request.POST
-    form = BookingForm(
-        request.POST if is_order else None,
-        initial=_initial(request.POST or request.GET),
-        user=user,
-        teams=teams,
-        types=[card for pool in pools for card in pool.types],
-        now=now,
-    )
-    return _take(request, user, form, pools) if is_order else _page(request, form, pools)
+    initial = _initial(request.POST or request.GET)
+    types = _types(pools)
+    form = BookingForm(initial=initial, user=user, teams=teams, types=types, now=now)
+    return _page(request, form, pools)
+
+
+def _types(pools: Sequence[PoolCard]) -> list[TypeChoice]:
+    return [card for pool in pools for card in pool.types]
+
+
+def _types_of(pool: "Pool | None", resource_name: str) -> list[TypeChoice]:
+    """Return the one type that a form asks for: it needs no others."""
+    if pool is None:
+        return []
+    return [
+        type_choice(pool, each, services.default_share(each, pool=pool))
+        for each in inventory.resource_types(pool)
+        if each.resource_name == resource_name
+    ]
 
 
 def _take(
-    request: PortalRequest, user: User, form: BookingForm, pools: Sequence[PoolCard]
+    request: PortalRequest, user: User, form: BookingForm, pool: "Pool | None"
 ) -> HttpResponse:
     already = selectors.booked_as(form.public_id, by=user) if form.public_id else None
     if already is not None:
@@ -74,11 +89,10 @@ def _take(
     may_ask = False
     is_complete = form.is_valid()
     wish = form.wish()
-    if wish is not None:
-        pool = get_object_or_404(inventory.pools(), slug=form.chosen_card.pool_slug)
+    if wish is not None and pool is not None:  # without a pool there is no type to choose
         if not is_complete:  # say all that is wrong at once
             form.add_problems(_problems(pool, wish, form))
-            return _page(request, form, pools)
+            return _page(request, form)
         try:
             reservation = _book(request, user, form, pool, wish)
         except services.WishRefused as refused:
@@ -96,7 +110,7 @@ def _take(
         else:
             messages.success(request, f"{SAID[reservation.state]} for {reservation.team}.")
             return redirect("portal:reservation", reservation.public_id)
-    return _page(request, form, pools, shortage=shortage, override=override, may_ask=may_ask)
+    return _page(request, form, shortage=shortage, override=override, may_ask=may_ask)
 
 
 def _book(
@@ -142,7 +156,7 @@ def _problems(pool: "Pool", wish: services.Wish, form: BookingForm) -> Sequence[
 def _page(
     request: PortalRequest,
     form: BookingForm,
-    pools: Sequence[PoolCard],
+    pools: Sequence[PoolCard] | None = None,
     *,
     shortage: Shortage | None = None,
     override: Override | None = None,
@@ -150,7 +164,7 @@ def _page(
 ) -> HttpResponse:
     context = {
         "form": form,
-        "pools": pools,
+        "pools": pool_cards(form.now) if pools is None else pools,
         "shortage": shortage,
         "override": override,
         "may_wait": shortage is not None and form.cleaned_data["window"].starts_at > form.now,
