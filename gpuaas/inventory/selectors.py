@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
@@ -18,6 +18,23 @@ from gpuaas.inventory.models import Closure, Cluster, Device, DeviceState, Node,
 
 _POOL: Final = Columns(Pool, "pool")
 _POOL_CALLED: Final = f"SELECT {_POOL.sql} FROM inventory_pool pool WHERE pool.slug = %s"  # noqa: S608 -- names of our own columns
+_TYPE_CALLED: Final = """
+WITH bookable AS (
+    SELECT device.* FROM inventory_device device
+    JOIN inventory_node node ON node.id = device.node_id
+    WHERE node.pool_id = %(pool)s AND node.is_schedulable AND device.state = %(in_service)s
+)
+SELECT max(product), min(memory), sum(devices)::int, max(devices)::int, min(share),
+    (SELECT max(total)::int FROM (SELECT sum(memory_mib) AS total FROM bookable GROUP BY node_id) _),
+    (SELECT min(cpu_millicores) FROM inventory_node WHERE pool_id = %(pool)s AND is_schedulable),
+    (SELECT min(memory_mib) FROM inventory_node WHERE pool_id = %(pool)s AND is_schedulable)
+FROM (
+    SELECT max(product) AS product, min(memory_mib) AS memory, min(compute_share) AS share,
+        count(*) AS devices
+    FROM bookable WHERE resource_name = %(resource_name)s GROUP BY node_id
+) per_node
+HAVING count(*) > 0
+"""
 
 
 class Period(Protocol):
@@ -53,6 +70,17 @@ class ResourceType:
     def profile(self) -> str:
         """The MIG profile, for example ``1g.24gb``; empty for a whole GPU."""
         return "" if self.is_whole_gpu else self.resource_name.partition("/mig-")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """What shares of a pool's nodes are measured by: the smallest CPU and memory of a node, and
+    the GPU memory of the largest.
+    """
+
+    cpu_millicores: int
+    memory_mib: int
+    gpu_memory_mib: int
 
 
 def enabled_clusters() -> QuerySet[Cluster]:
@@ -249,6 +277,33 @@ def resource_types(pool: Pool) -> list[ResourceType]:
             compute_share=min(row["compute_share"], before.compute_share if before else 1),
         )
     return sorted(types.values(), key=lambda each: (-each.memory_mib, each.resource_name))
+
+
+def type_called(pool: Pool, resource_name: str) -> tuple[ResourceType, PoolSize] | None:
+    """Return that one of `resource_types`, and the pool's size, in one hand-written query."""
+    asked: dict[str, Any] = {
+        "pool": pool.pk,
+        "resource_name": resource_name,
+        "in_service": DeviceState.IN_SERVICE.value,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TYPE_CALLED, asked)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    product, memory_mib, devices, devices_per_node, share, gpu_memory, cpu, memory = row
+    found = ResourceType(resource_name, product, memory_mib, devices, devices_per_node, share)
+    return found, PoolSize(cpu, memory, gpu_memory)
+
+
+def pool_size(pool: Pool) -> PoolSize:
+    """Return what shares of the pool's nodes are measured by; zeros where it has none."""
+    nodes = list(node_capacities(pool).values())
+    return PoolSize(
+        cpu_millicores=min((node.cpu_millicores for node in nodes), default=0),
+        memory_mib=min((node.memory_mib for node in nodes), default=0),
+        gpu_memory_mib=gpu_memory_mib_per_node(pool),
+    )
 
 
 def slots_per_unit(node: Node, resource_name: str) -> int:

@@ -49,7 +49,7 @@ from reservations.services.rules import Approval, Evaluation, authority_over, ev
 from reservations.services.shortening import shorten
 from reservations.services.telling import remind, tell
 from reservations.services.waitlist import book_or_wait, confirm, pass_on, tend
-from reservations.services.wishes import Wish, default_share, usual_demand, wish_of
+from reservations.services.wishes import Wish, default_share, usual_demand, usual_of, wish_of
 
 __all__ = [
     "Approval",
@@ -108,5 +108,6 @@ __all__ = [
     "tend",
     "transition",
     "usual_demand",
+    "usual_of",
     "wish_of",
 ]

@@ -58,12 +58,19 @@ def default_share(resource_type: inventory.ResourceType, *, pool: Pool) -> Deman
     A share of the pool's smallest node, by the GPU memory of its largest, rounded down: the
     devices of every node can all be booked with their default.
     """
-    nodes = list(inventory.node_capacities(pool).values())
-    gpu_memory = max(inventory.gpu_memory_mib_per_node(pool), 1)
-    cpu_millicores = min((node.cpu_millicores for node in nodes), default=0)
-    memory_mib = min((node.memory_mib for node in nodes), default=0)
-    cpu_cores = cpu_millicores * resource_type.memory_mib // gpu_memory // 1000
-    memory_gib = memory_mib * resource_type.memory_mib // gpu_memory // 1024
+    return _share(resource_type, inventory.pool_size(pool))
+
+
+def usual_of(*, pool: Pool, resource_name: str) -> tuple[inventory.ResourceType, Demand] | None:
+    """Return a type of ``pool`` with its `default_share`, in one query; None: it has no such."""
+    found = inventory.type_called(pool, resource_name)
+    return found and (found[0], _share(*found))
+
+
+def _share(resource_type: inventory.ResourceType, size: inventory.PoolSize) -> Demand:
+    gpu_memory = max(size.gpu_memory_mib, 1)
+    cpu_cores = size.cpu_millicores * resource_type.memory_mib // gpu_memory // 1000
+    memory_gib = size.memory_mib * resource_type.memory_mib // gpu_memory // 1024
     return Demand(1, max(1, cpu_cores) * 1000, max(1, memory_gib) * 1024, DEFAULT_STORAGE_GIB)
 
 
@@ -73,9 +80,9 @@ def usual_demand(*, pool: Pool, resource_name: str, units: int) -> Demand:
     Storage is per booking.  What is refused anyway gets no second complaint from here: a type the
     pool has not comes with the least, more units than a node has with the share of a whole node.
     """
-    types = {each.resource_name: each for each in inventory.resource_types(pool)}
-    if resource_name not in types:
+    usual = usual_of(pool=pool, resource_name=resource_name)
+    if usual is None:
         return policy.LEAST
-    found = types[resource_name]
-    one, shares = default_share(found, pool=pool), min(units, found.devices_per_node)
+    found, one = usual
+    shares = min(units, found.devices_per_node)
     return Demand(units, one.cpu_millicores * shares, one.memory_mib * shares, one.storage_gib)

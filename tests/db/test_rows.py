@@ -10,7 +10,7 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import ApiToken, MembershipRole, OrganisationRole
 from gpuaas.core.rows import Columns
 from gpuaas.inventory import selectors as inventory
-from gpuaas.inventory.models import Node
+from gpuaas.inventory.models import Device, DeviceState, Node
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +84,35 @@ def test_a_pool_is_read_whole() -> None:
 
     assert found == pool
     assert (found.name, found.cluster_id) == (pool.name, pool.cluster_id)
+
+
+@pytest.mark.parametrize("resource_name", [make.GPU, make.SLICE, "nvidia.com/nothing"])
+@pytest.mark.parametrize("away", [*DeviceState, "unschedulable"])
+def test_a_type_is_what_it_is_among_all_types_of_the_pool(resource_name: str, away: str) -> None:
+    make.pool(devices={make.GPU: 1})
+    pool = make.pool(devices={make.GPU: 2, make.SLICE: 4}, nodes=2)
+    node = pool.nodes.earliest("pk")
+    Node.objects.filter(pk=node.pk).update(cpu_millicores=7_000, memory_mib=9_000)
+    Device.objects.filter(node=node).update(memory_mib=10_000)
+    if away == "unschedulable":
+        Node.objects.filter(pk=node.pk).update(is_schedulable=False)
+    else:
+        Device.objects.filter(node=node, ordinal__lt=3).update(state=away)
+    types = {each.resource_name: each for each in inventory.resource_types(pool)}
+
+    found = inventory.type_called(pool, resource_name)
+
+    if resource_name in types:
+        assert found == (types[resource_name], inventory.pool_size(pool))
+    else:
+        assert found is None
+
+
+def test_a_pool_without_nodes_has_no_type_and_no_size() -> None:
+    pool = make.pool(nodes=0)
+
+    assert inventory.type_called(pool, make.SLICE) is None
+    assert inventory.pool_size(pool) == inventory.PoolSize(0, 0, 0)
 
 
 def test_a_model_that_only_the_orm_can_read_is_refused() -> None:

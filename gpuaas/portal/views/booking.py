@@ -69,13 +69,8 @@ def _types(pools: Sequence[PoolCard]) -> list[TypeChoice]:
 
 def _types_of(pool: "Pool | None", resource_name: str) -> list[TypeChoice]:
     """Return the one type that a form asks for: it needs no others."""
-    if pool is None:
-        return []
-    return [
-        type_choice(pool, each, services.default_share(each, pool=pool))
-        for each in inventory.resource_types(pool)
-        if each.resource_name == resource_name
-    ]
+    usual = pool and services.usual_of(pool=pool, resource_name=resource_name)
+    return [type_choice(pool, *usual)] if pool and usual else []
 
 
 def _take(
