@@ -25,7 +25,7 @@ WITH bookable AS (
     WHERE node.pool_id = %(pool)s AND node.is_schedulable AND device.state = %(in_service)s
 )
 SELECT max(product), min(memory), sum(devices)::int, max(devices)::int, min(share),
-    (SELECT max(total)::int FROM (SELECT sum(memory_mib) AS total FROM bookable GROUP BY node_id) _),
+    (SELECT sum(memory_mib)::int FROM bookable GROUP BY node_id ORDER BY 1 DESC LIMIT 1),
     (SELECT min(cpu_millicores) FROM inventory_node WHERE pool_id = %(pool)s AND is_schedulable),
     (SELECT min(memory_mib) FROM inventory_node WHERE pool_id = %(pool)s AND is_schedulable)
 FROM (
@@ -74,8 +74,9 @@ class ResourceType:
 
 @dataclass(frozen=True, slots=True)
 class PoolSize:
-    """What shares of a pool's nodes are measured by: the smallest CPU and memory of a node, and
-    the GPU memory of the largest.
+    """What shares of a pool's nodes are measured by.
+
+    CPU and memory are those of the smallest node, GPU memory that of the largest.
     """
 
     cpu_millicores: int

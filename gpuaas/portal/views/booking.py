@@ -76,15 +76,13 @@ def _types_of(pool: "Pool | None", resource_name: str) -> list[TypeChoice]:
 def _take(
     request: PortalRequest, user: User, form: BookingForm, pool: "Pool | None"
 ) -> HttpResponse:
-    already = selectors.booked_as(form.public_id, by=user) if form.public_id else None
-    if already is not None:
-        messages.info(request, "That form was sent before: this is the booking it made.")
-        return redirect("portal:reservation", already.public_id)
     shortage = override = None
     may_ask = False
     is_complete = form.is_valid()
+    if not is_complete and (already := _sent_before(form, user)):
+        return _booked(request, form, already)
     wish = form.wish()
-    if wish is not None and pool is not None:  # without a pool there is no type to choose
+    if wish and pool:  # without a pool there is no type to choose
         if not is_complete:  # say all that is wrong at once
             form.add_problems(_problems(pool, wish, form))
             return _page(request, form)
@@ -103,9 +101,22 @@ def _take(
         except DomainError as refused:
             form.add_error(None, str(refused))
         else:
-            messages.success(request, f"{SAID[reservation.state]} for {reservation.team}.")
-            return redirect("portal:reservation", reservation.public_id)
+            return _booked(request, form, reservation)
     return _page(request, form, shortage=shortage, override=override, may_ask=may_ask)
+
+
+def _sent_before(form: BookingForm, user: User) -> "Reservation | None":
+    """Return what the form made, though by now something is wrong with it."""
+    return selectors.booked_as(form.public_id, by=user) if form.public_id else None
+
+
+def _booked(request: PortalRequest, form: BookingForm, reservation: "Reservation") -> HttpResponse:
+    """Show the booking that the form made, now or when it was sent before."""
+    if reservation.created_at == form.now:
+        messages.success(request, f"{SAID[reservation.state]} for {reservation.team}.")
+    else:
+        messages.info(request, "That form was sent before: this is the booking it made.")
+    return redirect("portal:reservation", reservation.public_id)
 
 
 def _book(
