@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from gpuaas.audit import selectors as audit
+from gpuaas.idempotency import services as idempotency
 from gpuaas.notifications import services as notifications
 from reservations import services as reservations
 
@@ -35,3 +36,9 @@ def log_audit_head() -> None:
     """Log where the audit chain is: kept elsewhere, it shows when the trail is cut or rewritten."""
     head = audit.head()
     logger.info("audit head", extra={"position": head.position, "digest": head.digest.hex()})
+
+
+@shared_task(name="idempotency.forget")
+def forget_keys() -> None:
+    """Forget requests that nobody sends again."""
+    idempotency.forget(before=timezone.now() - idempotency.KEPT_FOR)

@@ -19,9 +19,10 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from gpuaas.accounts import services as accounts
-from gpuaas.api import offers, preconditions
+from gpuaas.api import offers, once, preconditions
 from gpuaas.core import errors, locks
 from gpuaas.feeds import services as feeds
+from gpuaas.idempotency import services as idempotency
 from gpuaas.identity import services as identity
 from gpuaas.inventory import files
 from gpuaas.inventory import services as inventory
@@ -86,8 +87,14 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     tokenomics.TooManyScenarios: HTTPStatus.CONFLICT,
     feeds.NoCalendarOfTheirs: HTTPStatus.FORBIDDEN,
     feeds.TooManyFeeds: HTTPStatus.CONFLICT,
+    once.KeyMalformed: HTTPStatus.BAD_REQUEST,
+    idempotency.KeyInUse: HTTPStatus.CONFLICT,
+    idempotency.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    idempotency.AnswerNotKept: HTTPStatus.CONFLICT,
     locks.LockBusy: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+# A moment later the same request can end otherwise.
+PASSING: Final = (locks.LockBusy, idempotency.KeyInUse)
 RETRY_AFTER_SECONDS: Final = "1"
 
 
@@ -96,9 +103,9 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     if isinstance(error, errors.DomainError):
         body = {"code": error.code, "message": str(error), **_details(error)}
         status = STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
-        busy = status == HTTPStatus.SERVICE_UNAVAILABLE
+        passing = isinstance(error, PASSING)
         return Response(
-            body, status=status, headers={"Retry-After": RETRY_AFTER_SECONDS} if busy else None
+            body, status=status, headers={"Retry-After": RETRY_AFTER_SECONDS} if passing else None
         )
     response = exception_handler(error, dict(context))
     if response is not None:

@@ -73,7 +73,7 @@ class Operation(AutoSchema):
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
-        if self.method == "POST" and getattr(self.view, "done_once", False):
+        if self.method == "POST":
             operation.setdefault("parameters", []).append(
                 {"$ref": "#/components/parameters/IdempotencyKey"}
             )
@@ -115,6 +115,9 @@ class Operation(AutoSchema):
             yield HTTPStatus.NOT_FOUND
         if self.method != "GET":
             yield HTTPStatus.FORBIDDEN
+        if self.method == "POST":  # what can be wrong with an Idempotency-Key
+            yield from (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
+            yield HTTPStatus.UNPROCESSABLE_ENTITY
         if "requestBody" in operation:
             yield HTTPStatus.BAD_REQUEST
             yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE

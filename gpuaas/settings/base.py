@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "gpuaas.portal",
     "gpuaas.demo",
     "gpuaas.feeds",
+    "gpuaas.idempotency",
     "reservations",
     "sessions",
     "tokenomics",
@@ -318,6 +319,11 @@ DELIVER_INTERVAL_SECONDS = env.env_int("GPUAAS_DELIVER_INTERVAL_SECONDS", 15)
 # Named, not imported: the schedule must not pull the reconciler into the web tier.  A tick that
 # found no worker expires before the next one, so ticks never pile up.
 CELERY_BEAT_SCHEDULE = {
+    "forget_keys": {
+        "task": "idempotency.forget",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
     "log_audit_head": {
         "task": "audit.log_head",
         "schedule": 3600,

@@ -10,8 +10,8 @@ from jsonschema_rs import Draft202012Validator
 
 from gpuaas.api import openapi
 
-# What Django or REST framework answer before an operation is known.
-OUTSIDE: Final = {405, 406}
+# What Django or REST framework answer before an operation is known; and our own mistakes.
+OUTSIDE: Final = {405, 406, 500}
 # A page for people, no operation.
 DOCS: Final = "api/v1/docs/"
 

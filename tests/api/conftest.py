@@ -9,6 +9,7 @@ from tests import make
 def it_is_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (
         "authentication",
+        "once",
         "v1.audit",
         "v1.calendar_feeds",
         "v1.chances",

@@ -540,26 +540,3 @@ def test_looking_never_ends_anything(team: Team, member: APIClient) -> None:
 
     reservation.refresh_from_db()
     assert reservation.state == State.APPROVED
-
-
-def test_a_booking_sent_again_with_its_key_is_made_once(member: APIClient, pool: Pool) -> None:
-    key = {"Idempotency-Key": "a try of mine"}
-
-    first = member.post(RESERVATIONS, wish(), format="json", headers=key)
-    again = member.post(RESERVATIONS, wish(), format="json", headers=key)
-    other = member.post(RESERVATIONS, wish(), format="json", headers={"Idempotency-Key": "new"})
-
-    assert [answer.status_code for answer in (first, again, other)] == [201, 200, 201]
-    assert first.json() == again.json()
-    assert Reservation.objects.count() == 2
-
-
-def test_a_key_is_ones_own(member: APIClient, team: Team, pool: Pool) -> None:
-    key = {"Idempotency-Key": "the same"}
-    neighbour = client_of(make.user(teams=[team], username="mona"))
-
-    mine = member.post(RESERVATIONS, wish(), format="json", headers=key)
-    theirs = neighbour.post(RESERVATIONS, wish(), format="json", headers=key)
-
-    assert (mine.status_code, theirs.status_code) == (201, 201)
-    assert mine.json()["id"] != theirs.json()["id"]

@@ -17,6 +17,7 @@ SCHEDULE: dict[str, dict[str, Any]] = app.conf.beat_schedule
         ("reconciler.tend", 30),
         ("reconciler.collect_garbage", 300),
         ("identity.follow_directory", 900),
+        ("idempotency.forget", 3600),
     ],
 )
 def test_a_task_runs_on_time_and_expires_before_the_next(task: str, seconds: int) -> None:

@@ -7,13 +7,13 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, listed_by_cursor
 from gpuaas.api.shapes.people import EventOutput, HeadOutput
+from gpuaas.api.views import APIView
 from gpuaas.audit import selectors
 from gpuaas.audit.models import AuditEvent
 

@@ -8,13 +8,13 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described
 from gpuaas.api.fields import InstantField
 from gpuaas.api.inputs import StrictInput
 from gpuaas.api.shapes.booking import CalendarOutput, HoursOutput
+from gpuaas.api.views import APIView
 from gpuaas.inventory import selectors as inventory
 from reservations import calendar
 from reservations.capacity import Window

@@ -12,7 +12,6 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import ApiToken
@@ -20,6 +19,7 @@ from gpuaas.api import inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, listed
 from gpuaas.api.shapes.people import FeedOutput, NewFeedOutput
+from gpuaas.api.views import APIView
 from gpuaas.feeds import selectors, services
 from gpuaas.feeds.models import CalendarFeed
 from gpuaas.inventory import selectors as inventory
@@ -54,6 +54,8 @@ def _feed(feed: CalendarFeed) -> dict[str, Any]:
 
 class FeedList(APIView):
     """One's calendar links that were not revoked, newest first; and making one."""
+
+    answers_secret = True
 
     @listed("List your calendar links", FeedOutput)
     def get(self, request: Request) -> Response:

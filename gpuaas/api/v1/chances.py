@@ -8,7 +8,6 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team
@@ -18,6 +17,7 @@ from gpuaas.api.fields import InstantField
 from gpuaas.api.inputs import StrictInput
 from gpuaas.api.shapes.booking import AlternativesOutput, FreeWindowsOutput
 from gpuaas.api.v1.reservations import MOST
+from gpuaas.api.views import APIView
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Pool

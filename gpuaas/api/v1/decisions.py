@@ -6,13 +6,13 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.api import inputs, preconditions, reach
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, moved
 from gpuaas.api.shapes.booking import AddressOutput
 from gpuaas.api.v1.reservations import ReservationOutput, shown
+from gpuaas.api.views import APIView
 from reservations import services
 from sessions import selectors as selectors_of_sessions
 from sessions import services as sessions

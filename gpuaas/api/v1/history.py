@@ -8,12 +8,12 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.api import pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import listed
 from gpuaas.api.shapes.booking import HistoryEntryOutput
+from gpuaas.api.views import APIView
 from gpuaas.audit import selectors as audit
 from gpuaas.audit.models import AuditEvent
 from reservations import history, selectors

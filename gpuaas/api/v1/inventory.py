@@ -10,12 +10,12 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, listed
 from gpuaas.api.shapes.planning import ClusterFileOutput, ImportOutput
+from gpuaas.api.views import APIView
 from gpuaas.inventory import files, selectors, services
 from gpuaas.inventory.models import Closure, ClosureKind, Cluster, Device, DeviceState, Node, Pool
 from reservations import services as reservations

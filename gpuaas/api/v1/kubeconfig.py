@@ -7,11 +7,11 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described
 from gpuaas.api.shapes.booking import KubeconfigOutput
+from gpuaas.api.views import APIView
 from reservations import selectors
 from sessions import selectors as sessions
 from sessions import services

@@ -6,12 +6,12 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors
 from gpuaas.accounts.models import CAN_BOOK, ApiToken, Membership, User
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described
+from gpuaas.api.views import APIView
 
 
 class PersonOutput(serializers.Serializer[User]):

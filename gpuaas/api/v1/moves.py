@@ -9,12 +9,12 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.api import fields, inputs, reach
 from gpuaas.api.callers import caller
 from gpuaas.api.described import moved
 from gpuaas.api.v1.reservations import MOST, ReservationOutput, named, shown
+from gpuaas.api.views import APIView
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Pool
@@ -79,6 +79,8 @@ class ReservationMove(APIView):
 
     Without a new end, a new start keeps the length.
     """
+
+    commits_itself = True
 
     @moved("Move a booking", ReservationOutput, takes=MoveInput, refuses=(403, 409, 422, 503))
     def post(self, request: Request, public_id: UUID) -> Response:

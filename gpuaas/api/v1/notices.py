@@ -10,7 +10,6 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
@@ -18,6 +17,7 @@ from gpuaas.api import inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, listed
 from gpuaas.api.shapes.people import MarkedOutput, NoticeOutput, PreferenceOutput, WebhookOutput
+from gpuaas.api.views import APIView
 from gpuaas.notifications import selectors, services, wording
 from gpuaas.notifications.events import EVENTS, Channel
 from gpuaas.notifications.models import Notice, Webhook

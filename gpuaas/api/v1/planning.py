@@ -15,7 +15,6 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.api import inputs, pages
@@ -27,6 +26,7 @@ from gpuaas.api.shapes.planning import (
     GpuOutput,
     PlanOutput,
 )
+from gpuaas.api.views import APIView
 from tokenomics import documents, selectors, services
 from tokenomics.core import report
 from tokenomics.core.gpus import GPUS, Gpu

@@ -9,10 +9,10 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.api import pages
 from gpuaas.api.described import described, listed
+from gpuaas.api.views import APIView
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Pool
 from reservations import selectors

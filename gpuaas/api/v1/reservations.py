@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID
 
 from django.db.models import Model
 from django.urls import reverse
@@ -13,14 +13,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
-from gpuaas.api import fields, inputs, offers, pages, preconditions, reach
+from gpuaas.api import fields, inputs, offers, once, pages, preconditions, reach
 from gpuaas.api.callers import caller
 from gpuaas.api.described import ETAG, IF_MATCH, LOCATION, described, listed_by_cursor, moved
 from gpuaas.api.shapes.booking import ExtensionOutput, OfferOutput
+from gpuaas.api.views import APIView
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
 from reservations import lifecycle, policy, selectors, services
@@ -172,7 +172,7 @@ def _show(rows: Iterable[Any]) -> list[dict[str, Any]]:
 class ReservationList(APIView):
     """The bookings of the teams the caller sees, the latest start first; and booking."""
 
-    done_once = True  # for one Idempotency-Key
+    commits_itself = True
 
     @listed_by_cursor("List bookings", ReservationOutput, asks=ListFilter)
     def get(self, request: Request) -> Response:
@@ -197,7 +197,7 @@ class ReservationList(APIView):
         "Book",
         takes=ReservationInput,
         answers=ReservationOutput,
-        status=(201, 200),
+        status=201,
         refuses=(409, 422, 503),
         parameters=(LOCATION,),
         example={
@@ -217,9 +217,6 @@ class ReservationList(APIView):
         # A team that the caller cannot see and one that does not exist look the same.
         look = partial(accounts.team_called, reader=person, now=now)
         team = named("team", given["team"], look)
-        key = request.headers.get("Idempotency-Key", "")
-        number = _number_of(key, person)
-        is_new = not key or selectors.booked_as(number, by=person) is None
         book = (
             services.book_or_wait
             if given["waitlist"]
@@ -229,16 +226,16 @@ class ReservationList(APIView):
             pool=pool,
             team=team,
             requested_by=person,
-            wish=_wish(given, pool=pool, number=number),
+            wish=_wish(given, pool=pool, number=once.number_of(request)),
             now=now,
             ask_approval=given["ask_approval"],
         )
-        if is_new:
+        if once.is_first_try(request):
             selectors.note_no_flag(reservation)
         address = reverse("api:reservation", args=[reservation.public_id])
         return Response(
             _body(reservation),
-            status=HTTPStatus.CREATED if is_new else HTTPStatus.OK,
+            status=HTTPStatus.CREATED,
             headers={"Location": request.build_absolute_uri(address)},
         )
 
@@ -272,6 +269,8 @@ class ReservationDetail(APIView):
 
 class ReservationAcceptOffer(APIView):
     """Exchange a booking in trouble for one of its offers: both or neither."""
+
+    commits_itself = True
 
     @described(
         "Accept an offer",
@@ -348,6 +347,8 @@ class ReservationExtension(APIView):
 class ReservationExtend(APIView):
     """Let a booking end later.  The same end again is no error."""
 
+    commits_itself = True
+
     @moved(
         "Extend a booking", ReservationOutput, takes=ExtensionInput, refuses=(403, 409, 422, 503)
     )
@@ -389,14 +390,6 @@ def _wish(given: Mapping[str, Any], *, pool: "Pool", number: UUID) -> services.W
         purpose=given["purpose"],
         **demand,
     )
-
-
-def _number_of(key: str, person: User) -> UUID:
-    """Return the booking's number: always the same for one person's Idempotency-Key.
-
-    It is made from the key, not the key itself: nobody can name a number that is another's.
-    """
-    return uuid5(UUID(int=person.pk), key) if key else uuid4()
 
 
 def _end(service: Callable[..., None], request: Request, public_id: UUID) -> Response:

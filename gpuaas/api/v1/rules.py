@@ -9,13 +9,13 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, listed
 from gpuaas.api.shapes.booking import LimitsOutput, RulesOutput
+from gpuaas.api.views import APIView
 from gpuaas.inventory import selectors as inventory
 from reservations import facts, services
 

@@ -5,10 +5,10 @@ from drf_spectacular.types import OpenApiTypes
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.api import openapi
 from gpuaas.api.described import described
+from gpuaas.api.views import APIView
 
 
 class Schema(APIView):

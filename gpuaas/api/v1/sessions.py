@@ -9,12 +9,12 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, listed_by_cursor
 from gpuaas.api.shapes import Shape
+from gpuaas.api.views import APIView
 from sessions import selectors
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import permissions, selectors, services
 from gpuaas.accounts.models import Membership, MembershipRole, Team
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, listed
+from gpuaas.api.views import APIView
 
 
 class TeamInput(inputs.StrictInput):

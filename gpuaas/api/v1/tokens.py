@@ -12,13 +12,13 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from gpuaas.accounts import selectors, services
 from gpuaas.accounts.models import ApiToken
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, listed
+from gpuaas.api.views import APIView
 
 
 class TokenInput(inputs.StrictInput):
@@ -49,6 +49,8 @@ def _show(rows: Iterable[ApiToken]) -> list[dict[str, Any]]:
 
 class TokenList(APIView):
     """One's tokens, newest first, the ended ones too; and making one."""
+
+    answers_secret = True
 
     @listed("List your tokens", TokenOutput)
     def get(self, request: Request) -> Response:

@@ -1,0 +1,21 @@
+"""What every view of the API has in common."""
+
+from typing import Any, ClassVar
+
+from rest_framework import views
+
+from gpuaas.api import once
+
+
+class APIView(views.APIView):
+    """A view whose POST is done once for one Idempotency-Key."""
+
+    # Its service takes locks and commits by itself: nothing may enclose it.
+    commits_itself: ClassVar[bool] = False
+    # What it answers is shown once, and kept nowhere.
+    answers_secret: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "post" in vars(cls):
+            cls.post = once.done_once(cls.post)  # type: ignore[attr-defined]  # it is there
