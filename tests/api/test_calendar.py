@@ -1,5 +1,6 @@
 """``/api/v1/pools/<slug>/availability/`` and ``.../calendar/``."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from gpuaas.inventory.models import Closure, ClosureKind, Device, DeviceState, Pool
 from reservations import services
+from reservations.calendar import rows
+from reservations.capacity import Window
 from tests import make
 from tests.api.clients import client_of
 from tests.make import SLICE
@@ -154,3 +157,13 @@ def test_both_cost_the_same_however_much_is_booked(
         )
     with django_assert_num_queries(2 + 4):  # who is asking; pool, devices, told, holds
         browser.get(f"/api/v1/pools/{pool.slug}/calendar/", window)
+
+
+@pytest.mark.parametrize("microseconds", [0, 1, 123_457, 999_999])
+def test_the_calendar_is_exact_to_the_microsecond(pool: Pool, microseconds: int) -> None:
+    starts_at = make.at(1) + timedelta(microseconds=microseconds)
+    make.reservation(of=pool, at=Window(starts_at, make.at(3)))
+
+    [row, *_] = rows(pool, within=make.window(0, 24), seen_by=make.user(), now=make.NOON)
+
+    assert [(entry.starts_at, entry.ends_at) for entry in row.entries] == [(starts_at, make.at(3))]
