@@ -14,7 +14,9 @@ def print_trouble(trouble: Trouble, screen: Screen) -> None:
     if screen.as_json:
         screen.note_json(trouble.body)
         return
-    problems = _objects(trouble.body.get("problems"))
+    details = trouble.body.get("details")
+    details = details if isinstance(details, Mapping) else {}
+    problems = _objects(details.get("problems"))
     if len(problems) > 1:
         screen.note(f"gpuaas: {len(problems)} reasons against it [{trouble.code}]")
         for each in problems:
@@ -25,7 +27,7 @@ def print_trouble(trouble: Trouble, screen: Screen) -> None:
         screen.note(f"gpuaas: {trouble.message} [{code}]")
         for each in problems:
             _print_lines(_nearest(each.get("nearest"), screen), screen)
-    _print_lines(_instead(trouble.body, screen), screen)
+    _print_lines(_instead(details, screen), screen)
 
 
 def _instead(body: Body, screen: Screen) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 Every error has one form, and ``code`` is for programs:
 
-    {"code": "wish_refused", "message": "...",
-     "problems": [{"code": "window_too_short", "field": "ends_at", "message": "..."}]}
+    {"code": "wish_refused", "message": "...", "details": {
+        "problems": [{"code": "window_too_short", "field": "ends_at", "message": "..."}]}}
 
-``problems`` is there when single fields are to blame; `PoolFull` adds what is ``free`` and the
-``nearest`` window with room, further ``free_windows`` and ``alternatives`` on other types;
-`CannotExtend` adds ``until`` when it can be had.
+``details`` are always there, and may be empty.  They have ``problems`` when single fields are to
+blame; of `PoolFull` what is ``free`` and the ``nearest`` window with room, further
+``free_windows`` and ``alternatives`` on other types; of `CannotExtend`, ``until`` when it can.
 """
 
 from collections.abc import Iterator, Mapping
@@ -101,7 +101,7 @@ RETRY_AFTER_SECONDS: Final = "1"
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Answer anticipated errors with a code; leave the others to become a 500."""
     if isinstance(error, errors.DomainError):
-        body = {"code": error.code, "message": str(error), **_details(error)}
+        body = body_of(error.code, str(error), _details(error))
         status = STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
         passing = isinstance(error, PASSING)
         return Response(
@@ -111,6 +111,13 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     if response is not None:
         response.data = _body_of(error, response.data)
     return response
+
+
+def body_of(
+    code: str, message: str, details: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """Return what every refusal looks like."""
+    return {"code": code, "message": message, "details": dict(details or {})}
 
 
 def _problems_of(error: errors.DomainError) -> list[dict[str, object]]:
@@ -198,9 +205,9 @@ def _body_of(error: Exception, data: Any) -> dict[str, object]:
     if isinstance(error, exceptions.ValidationError):
         problems = list(_problems(error.get_full_details()))
         message = "; ".join(f"{p['field']}: {p['message']}" for p in problems)
-        return {"code": "invalid", "message": message, "problems": problems}
+        return body_of("invalid", message, {"problems": problems})
     detail = data["detail"]  # Django's own 404 and 403 come here too
-    return {"code": getattr(detail, "code", "error"), "message": str(detail)}
+    return body_of(getattr(detail, "code", "error"), str(detail))
 
 
 def _problems(details: Any, field: str = "") -> Iterator[dict[str, str]]:

@@ -58,12 +58,19 @@ TAGS: Final[Mapping[str, str]] = {
 }
 
 
+class ErrorDetails(serializers.Serializer[Any]):
+    problems = serializers.ListField(child=serializers.DictField(), required=False)
+
+
 class ErrorOutput(serializers.Serializer[Any]):
-    """Every refusal.  ``code`` is for programs and stays, ``message`` is for people."""
+    """Every refusal.  ``code`` is for programs and stays, ``message`` is for people.
+
+    ``details`` say more where there is more to say: ``problems`` names the fields to blame.
+    """
 
     code = serializers.CharField()
     message = serializers.CharField()
-    problems = serializers.ListField(child=serializers.DictField(), required=False)
+    details = ErrorDetails()
 
 
 class Operation(AutoSchema):

@@ -53,7 +53,7 @@ def _is_open(request: HttpRequest) -> bool:
 def _refusal(request: HttpRequest) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         message = "Set up a second factor in the portal first, under Security."
-        return JsonResponse({"code": CODE, "message": message}, status=403)
+        return JsonResponse({"code": CODE, "message": message, "details": {}}, status=403)
     if request.headers.get("HX-Request"):
         return HttpResponseClientRedirect(reverse("mfa_index"))
     return redirect("mfa_index")

@@ -112,7 +112,7 @@ def test_pages_go_on_where_the_one_before_ended(admin: APIClient) -> None:
 def test_a_wrong_filter_is_said(admin: APIClient, asked: dict[str, str], field: str) -> None:
     answer = admin.get(URL, asked)
 
-    assert (answer.status_code, answer.json()["problems"][0]["field"]) == (400, field)
+    assert (answer.status_code, answer.json()["details"]["problems"][0]["field"]) == (400, field)
 
 
 def test_a_manager_reads_what_happened_in_their_team_and_a_member_does_not(team: Team) -> None:

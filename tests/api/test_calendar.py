@@ -94,7 +94,7 @@ def test_a_bad_question_is_told_what_is_wrong(
     response = availability(pool, **query)
 
     assert response.status_code == 400
-    assert [problem["field"] for problem in response.json()["problems"]] == [field]
+    assert [problem["field"] for problem in response.json()["details"]["problems"]] == [field]
 
 
 def test_without_a_start_it_starts_with_this_hour(pool: Pool) -> None:
@@ -138,7 +138,7 @@ def test_the_calendar_covers_a_bounded_time(pool: Pool, hours: float) -> None:
     response = calendar(make.user(), pool, ends_at=make.at(hours).isoformat())
 
     assert response.status_code == 400
-    assert response.json()["problems"][0]["field"] == "ends_at"
+    assert response.json()["details"]["problems"][0]["field"] == "ends_at"
 
 
 def test_both_cost_the_same_however_much_is_booked(

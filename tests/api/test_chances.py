@@ -155,7 +155,9 @@ def test_a_question_that_makes_no_sense(
     answer = ask(ada, "free-windows", **query)
 
     assert answer.status_code == 400
-    assert (field, code) in {(each["field"], each["code"]) for each in answer.data["problems"]}
+    assert (field, code) in {
+        (each["field"], each["code"]) for each in answer.data["details"]["problems"]
+    }
 
 
 @pytest.mark.parametrize("query", [{"team": "language"}, {"team": "nowhere"}])

@@ -163,7 +163,7 @@ def test_nonsense_is_refused_with_its_field(
     answer = member.post(BOOKINGS, wish(**changes), format="json")
 
     assert answer.status_code == 400
-    assert [each["field"] for each in answer.json()["problems"]] == [field]
+    assert [each["field"] for each in answer.json()["details"]["problems"]] == [field]
     assert not Reservation.objects.exists()
 
 

@@ -75,8 +75,8 @@ def test_too_long_says_until_when_it_can_be_had(pool: Pool, running: Reservation
 
     assert refused.status_code == 409
     body = refused.json()
-    assert (body["code"], body["until"]) == ("cannot_extend", "2026-03-01T17:00:00Z")
-    assert body["afterwards"] == {
+    assert (body["code"], body["details"]["until"]) == ("cannot_extend", "2026-03-01T17:00:00Z")
+    assert body["details"]["afterwards"] == {
         "starts_at": "2026-03-01T18:00:00Z",
         "ends_at": "2026-03-01T19:00:00Z",
     }
@@ -96,7 +96,7 @@ def test_nonsense_is_refused(running: Reservation, data: dict[str, object]) -> N
     refused = extend("member", running, **data)
 
     assert refused.status_code == 400
-    assert refused.json()["problems"][0]["field"] == "ends_at"
+    assert refused.json()["details"]["problems"][0]["field"] == "ends_at"
 
 
 def test_looking_costs_the_same_however_much_is_booked(
@@ -127,8 +127,9 @@ def test_what_a_full_pool_offers_can_be_booked(
     full = browser.post("/api/v1/reservations/", wish, format="json").json()
 
     assert full["code"] == "pool_full"
-    assert full["nearest"]["starts_at"] == full["free_windows"][0]["starts_at"]
-    (offer,) = full["alternatives"]
+    instead = full["details"]
+    assert instead["nearest"]["starts_at"] == instead["free_windows"][0]["starts_at"]
+    (offer,) = instead["alternatives"]
     assert offer["message"] == (
         "1 x nvidia.com/gpu (96 GB of GPU memory) from 2026-03-01 13:00 UTC"
     )

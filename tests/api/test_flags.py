@@ -72,7 +72,7 @@ def test_an_offer_that_is_gone_comes_with_new_ones(booked: Reservation) -> None:
     response = accept(booked, booked.requested_by, {"offer": "gone"})
 
     assert (response.status_code, response.json()["code"]) == (409, "offer_gone")
-    assert len(response.json()["offers"]) == 2
+    assert len(response.json()["details"]["offers"]) == 2
 
 
 @pytest.mark.parametrize("body", [{}, {"offer": ""}, {"offer": "x", "more": 1}])

@@ -155,7 +155,7 @@ def test_what_closure_is_refused(
     answer = admin.post(f"{ROOT}/closures/", given)
 
     assert answer.status_code == status
-    assert [each["code"] for each in answer.json()["problems"]] == [problem]
+    assert [each["code"] for each in answer.json()["details"]["problems"]] == [problem]
     assert not Closure.objects.exists()
 
 
@@ -171,7 +171,7 @@ def test_an_import_shows_its_difference_first(admin: APIClient) -> None:
 def test_a_bad_file_names_path_and_line(admin: APIClient) -> None:
     answer = admin.post(f"{ROOT}/import/", {"yaml": FILE.replace("1024", "-1")})
 
-    (problem,) = answer.json()["problems"]
+    (problem,) = answer.json()["details"]["problems"]
     assert (answer.status_code, answer.json()["code"]) == (422, "inventory_file_refused")
     assert (problem["field"], problem["line"]) == ("nodes[0].memory_mib", 4)
     assert admin.post(f"{ROOT}/import/?dry_run=perhaps", {"yaml": FILE}).status_code == 400

@@ -94,8 +94,8 @@ def test_who_looked_at_another_version_changes_nothing(
     answer = say(ada, word, booked, '"99", W/"98"', **body)
 
     assert answer.status_code == HTTPStatus.PRECONDITION_FAILED
-    assert (answer.data["code"], answer.data["version"]) == ("changed_meanwhile", 1)
-    assert answer.data["state"] == State.APPROVED
+    assert (answer.data["code"], answer.data["details"]["version"]) == ("changed_meanwhile", 1)
+    assert answer.data["details"]["state"] == State.APPROVED
     assert Reservation.objects.get().version == 1
 
 
@@ -131,5 +131,7 @@ def test_a_mistake_is_said_with_its_field(
     answer = say(ada, word, booked, **body)
 
     assert 400 <= answer.status_code < 500
-    assert (field, code) in {(each["field"], each["code"]) for each in answer.data["problems"]}
+    assert (field, code) in {
+        (each["field"], each["code"]) for each in answer.data["details"]["problems"]
+    }
     assert Reservation.objects.get().version == 1

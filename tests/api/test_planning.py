@@ -110,7 +110,7 @@ def test_nonsense_is_refused_with_every_field(
     response = member.post(PLANNING, body, format="json")
 
     assert response.status_code == status
-    assert [each["field"] for each in response.json()["problems"]] == fields
+    assert [each["field"] for each in response.json()["details"]["problems"]] == fields
 
 
 def test_planning_writes_nothing_and_asks_for_the_prices_alone(
@@ -184,7 +184,11 @@ def test_a_price_list_that_is_none_is_refused(finance: APIClient) -> None:
     response = finance.post(PRICES, {"yaml": "currency: dollars"}, format="json")
 
     assert (response.status_code, response.json()["code"]) == (422, "scenario_refused")
-    assert [p["field"] for p in response.json()["problems"]] == ["currency", "read_on", "source"]
+    assert [p["field"] for p in response.json()["details"]["problems"]] == [
+        "currency",
+        "read_on",
+        "source",
+    ]
 
 
 @pytest.mark.parametrize("statement", ["UPDATE {} SET currency='EUR'", "DELETE FROM {}"])

@@ -194,8 +194,8 @@ def test_nonsense_is_refused_with_its_field(
     assert response.status_code == status
     body = response.json()
     assert body["code"] == ("invalid" if status == 400 else "wish_refused")
-    assert [(p["field"], p["code"]) for p in body["problems"]] == [(field, code)]
-    assert body["problems"][0]["message"] in body["message"]
+    assert [(p["field"], p["code"]) for p in body["details"]["problems"]] == [(field, code)]
+    assert body["details"]["problems"][0]["message"] in body["message"]
     assert not Reservation.objects.exists()
     assert not AuditEvent.objects.exists()
 
@@ -204,7 +204,7 @@ def test_every_problem_is_named_at_once(pool: Pool, member: APIClient) -> None:
     missing = member.post(RESERVATIONS, {}, format="json").json()
     refused = post(member, units=9, starts_at="2026-03-01T10:00:00Z", storage_gib=1).json()
 
-    assert {p["field"] for p in missing["problems"]} == {
+    assert {p["field"] for p in missing["details"]["problems"]} == {
         "pool",
         "team",
         "resource_name",
@@ -212,7 +212,11 @@ def test_every_problem_is_named_at_once(pool: Pool, member: APIClient) -> None:
         "starts_at",
         "ends_at",
     }
-    assert {p["field"] for p in refused["problems"]} == {"units", "starts_at", "storage_gib"}
+    assert {p["field"] for p in refused["details"]["problems"]} == {
+        "units",
+        "starts_at",
+        "storage_gib",
+    }
 
 
 @pytest.mark.parametrize(
@@ -266,13 +270,13 @@ def test_a_full_pool_says_what_is_free_and_when_there_is_room(
 
     assert response.status_code == 409
     body = response.json()
-    assert (body["code"], body["free"]["devices"]) == ("pool_full", 1)
+    assert (body["code"], body["details"]["free"]["devices"]) == ("pool_full", 1)
     assert "2 devices requested, 1 free" in body["message"]
-    assert body["nearest"] == {
+    assert body["details"]["nearest"] == {
         "starts_at": "2026-03-01T18:00:00Z",
         "ends_at": "2026-03-01T22:00:00Z",
     }
-    assert post(member, **body["nearest"]).status_code == 201
+    assert post(member, **body["details"]["nearest"]).status_code == 201
 
 
 def test_a_pool_that_stays_full_offers_nothing(
@@ -281,7 +285,7 @@ def test_a_pool_that_stays_full_offers_nothing(
     make.reservation(of=pool, at=make.window(0, 6), units=4)
     monkeypatch.setattr("reservations.answers.first_fit", lambda *_, **__: None)
 
-    assert post(member).json()["nearest"] is None
+    assert post(member).json()["details"]["nearest"] is None
 
 
 def test_a_busy_pool_says_when_to_try_again(
@@ -295,7 +299,7 @@ def test_a_busy_pool_says_when_to_try_again(
     response = post(member)
 
     assert (response.status_code, response["Retry-After"]) == (503, "1")
-    assert response.json() == {"code": "busy", "message": "try again"}
+    assert response.json() == {"code": "busy", "message": "try again", "details": {}}
 
 
 def test_a_bug_is_not_an_answer(
@@ -416,7 +420,7 @@ def test_a_state_that_is_none_is_refused(member: APIClient) -> None:
     response = member.get(RESERVATIONS, {"state": "PAUSED"})
 
     assert response.status_code == 400
-    assert response.json()["problems"][0]["field"] == "state"
+    assert response.json()["details"]["problems"][0]["field"] == "state"
 
 
 @pytest.mark.parametrize("limit", ["1", "2", "9" * 9])

@@ -98,7 +98,9 @@ def test_nonsense_is_refused_with_its_field(
     answer = browser.patch(url, body, format="json")
 
     assert answer.status_code in {400, 422}
-    assert [(p["field"], p["code"]) for p in answer.json()["problems"]] == [(field, code)]
+    assert [(p["field"], p["code"]) for p in answer.json()["details"]["problems"]] == [
+        (field, code)
+    ]
     assert {**browser.get(url).json(), "used": None} == {**before, "used": None}
 
 
@@ -131,8 +133,8 @@ def test_an_approver_overrides_and_says_why(pool: Pool, team: Team) -> None:
         BOOKINGS, {**body, "override": ["approval_needed"], "reason": "a demo"}, format="json"
     )
 
-    (problem,) = refused.json()["problems"]
+    (problem,) = refused.json()["details"]["problems"]
     assert (problem["limit"], problem["asked"], problem["nearest"]) == (1, 2, 1)
     assert problem["overridable_by"] == "manager"
-    assert unexplained.json()["problems"][-1]["code"] == "reason_missing"
+    assert unexplained.json()["details"]["problems"][-1]["code"] == "reason_missing"
     assert (booked.status_code, booked.json()["overridden"]) == (201, ["approval_needed"])

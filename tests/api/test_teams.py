@@ -52,7 +52,7 @@ def test_what_cannot_be_read_is_refused(
     answer = manager.post(MEMBERS, body, format="json")
 
     assert answer.status_code == 400
-    assert code in {problem["code"] for problem in answer.json()["problems"]}
+    assert code in {problem["code"] for problem in answer.json()["details"]["problems"]}
 
 
 def test_the_lists_cost_the_same_however_long(

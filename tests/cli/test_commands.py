@@ -225,7 +225,8 @@ def test_a_full_pool_says_what_would_do(ada: Terminal) -> None:
     assert "nearest yes: Sun 01 Mar 17:00 - 21:00 UTC" in refused.stderr
     assert "instead: 1 x gpu" in refused.stderr
     body = json.loads(ada(*BOOK, "--units", "2", "--json").stderr)
-    assert (body["code"], body["nearest"]["starts_at"]) == ("pool_full", "2026-03-01T17:00:00Z")
+    assert body["code"] == "pool_full"
+    assert body["details"]["nearest"]["starts_at"] == "2026-03-01T17:00:00Z"
 
 
 def test_a_booking_that_makes_no_sense_is_not_sent(ada: Terminal) -> None:

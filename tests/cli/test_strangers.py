@@ -143,7 +143,8 @@ def test_a_booking_with_holes(nobody: Terminal, booking: dict[str, object]) -> N
 
 def test_the_terminal_obeys_nobody(nobody: Terminal) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\u202egpj"
-    body = {"code": f"x{evil}", "message": evil, "problems": [{"message": evil, "field": evil}] * 2}
+    problems = [{"message": evil, "field": evil}] * 2
+    body = {"code": f"x{evil}", "message": evil, "details": {"problems": problems}}
     with stranger(says(422, json.dumps(body).encode())) as there:
         refused = at(nobody, there.url)("free")
     with stranger(says(200, json.dumps({**BOOKING, "purpose": evil}).encode())) as there:
