@@ -274,3 +274,16 @@ def test_who_claims_finds_what_was_just_forgotten_in_use(
 
     with pytest.raises(services.KeyInUse):
         services.claim(**asked)  # type: ignore[arg-type]  # as the names say
+
+
+def test_who_is_second_to_take_over_finds_it_in_use(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.claim(person=ada, digest="d", fingerprint="f", now=make.NOON)
+    somebody_else_was_first = KeyedRequest.objects.none()
+    monkeypatch.setattr(services, "_mine", lambda _: somebody_else_was_first)
+
+    with pytest.raises(services.KeyInUse):
+        services.claim(person=ada, digest="d", fingerprint="f", now=make.NOON + services.BUSY_FOR)
+
+    assert KeyedRequest.objects.get().tries == 1
