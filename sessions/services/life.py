@@ -1,4 +1,4 @@
-"""Everything that changes a session.  The reconciler calls; it never writes rows itself."""
+"""A session from its birth to its end: its moves, its failures, and who uses it."""
 
 import uuid
 from datetime import datetime, timedelta

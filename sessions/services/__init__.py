@@ -1,0 +1,43 @@
+"""Everything that changes a session.  The reconciler calls; it never writes rows itself."""
+
+from sessions.services.life import (
+    MAX_FAILURES,
+    ClusterNotOffered,
+    NotYourWorkspace,
+    StaleSession,
+    WorkspaceNotReady,
+    attend,
+    begin_stop,
+    close,
+    give_up,
+    kubeconfig_for,
+    open_session,
+    record_failure,
+    record_look,
+    record_namespace,
+    record_ready,
+    record_use,
+    record_visit,
+    record_waiting,
+)
+
+__all__ = [
+    "MAX_FAILURES",
+    "ClusterNotOffered",
+    "NotYourWorkspace",
+    "StaleSession",
+    "WorkspaceNotReady",
+    "attend",
+    "begin_stop",
+    "close",
+    "give_up",
+    "kubeconfig_for",
+    "open_session",
+    "record_failure",
+    "record_look",
+    "record_namespace",
+    "record_ready",
+    "record_use",
+    "record_visit",
+    "record_waiting",
+]
