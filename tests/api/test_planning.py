@@ -291,7 +291,7 @@ def test_a_name_is_given_once_in_a_team(member: APIClient) -> None:
 
 
 def test_a_team_keeps_only_so_many(member: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MOST_SCENARIOS_PER_TEAM", 1)
+    monkeypatch.setattr(services.planning, "MOST_SCENARIOS_PER_TEAM", 1)
 
     assert save(member).status_code == 201
     assert save(member, scenario=scenario(name="Other")).json()["code"] == "too_many_scenarios"

@@ -8,8 +8,9 @@ from django.db import IntegrityError, transaction
 from gpuaas.accounts.models import Team, User
 from gpuaas.audit import services as audit
 from gpuaas.core.errors import DomainError
-from tokenomics import documents, selectors
-from tokenomics.models import EnteredPrices, SavedScenario
+from tokenomics import documents
+from tokenomics.models.planning import EnteredPrices, SavedScenario
+from tokenomics.selectors import planning as selectors
 
 MOST_SCENARIOS_PER_TEAM: Final = 200
 

@@ -8,7 +8,7 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
 from tokenomics import documents
 from tokenomics.core.scenario import PriceList
-from tokenomics.models import EnteredPrices, SavedScenario
+from tokenomics.models.planning import EnteredPrices, SavedScenario
 
 
 def teams_to_save_in(user: User, *, now: datetime) -> QuerySet[Team]:

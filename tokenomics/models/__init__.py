@@ -1,0 +1,5 @@
+"""What tokenomics keeps, one module per idea."""
+
+from tokenomics.models.planning import EnteredPrices, SavedScenario
+
+__all__ = ["EnteredPrices", "SavedScenario"]
