@@ -57,6 +57,9 @@ WAITS_FOR_ITS_START: Final = frozenset({State.PENDING, State.APPROVED})
 # Nobody was promised it.  What ends here never began, whenever that is found out.
 IS_NO_BOOKING_YET: Final = frozenset({State.WAITLISTED, State.PENDING})
 
+# Whatever is wanted, and has not begun.
+BEFORE_ITS_START: Final = IS_NO_BOOKING_YET | WAITS_FOR_ITS_START
+
 
 class TransitionNotAllowed(errors.DomainError):
     """The lifecycle has no such move."""

@@ -13,7 +13,7 @@ from django.db.models import F, Func, Q
 from gpuaas.accounts.models import Team, User
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory.models import Device, Node, Pool
-from reservations import capacity, lifecycle, policy, trouble
+from reservations import capacity, lifecycle, policy, recurrence, trouble
 
 LIVE = tuple(sorted(state.value for state in lifecycle.HOLDS_CAPACITY))
 NOT_OVER = tuple(sorted(each.value for each in lifecycle.State if each not in lifecycle.TERMINAL))
@@ -412,3 +412,120 @@ class TeamLedger(models.Model):
 
     def __str__(self) -> str:
         return f"{self.team}: {self.version}"
+
+
+class WishModel(models.Model):
+    """What is booked, without when.  No CPU, memory or storage means the fair share."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    resource_name = models.CharField(max_length=80)
+    units = models.PositiveSmallIntegerField()
+    mode = models.CharField(
+        max_length=12, choices=[(mode.value, mode.value.capitalize()) for mode in AllocationMode]
+    )
+    cpu_millicores = models.PositiveIntegerField(null=True, blank=True)
+    memory_mib = models.PositiveIntegerField(null=True, blank=True)
+    storage_gib = models.PositiveIntegerField(null=True, blank=True)
+    purpose = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class Series(WishModel):
+    """A wish for many windows: each occurrence is booked, or refused, by itself."""
+
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    booked_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    every = models.CharField(
+        max_length=8, choices=[(each.value, each.value.capitalize()) for each in recurrence.Every]
+    )
+    on = models.JSONField(default=list, help_text="Days of the week, Monday 0")
+    time_zone = models.CharField(max_length=64)
+    ask_approval = models.BooleanField(default=False)
+    waitlist = models.BooleanField(default=False)
+    canceled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "series"
+        ordering = ("-id",)
+        indexes = (models.Index(fields=("team", "-id"), name="series_by_team"),)
+
+    def __str__(self) -> str:
+        return f"{self.units} x {self.resource_name}, every {self.every}"
+
+    @property
+    def subject(self) -> str:
+        """How the audit trail names it."""
+        return f"series:{self.public_id}"
+
+
+class SeriesOccurrence(models.Model):
+    """One window of a series.  Undecided until it has a reservation, or a ``code`` that says no."""
+
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="occurrences")
+    number = models.PositiveSmallIntegerField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reservation = models.OneToOneField(
+        Reservation, on_delete=models.PROTECT, null=True, related_name="occurrence"
+    )
+    decided_at = models.DateTimeField(null=True)
+    code = models.CharField(max_length=40, blank=True)
+    message = models.CharField(max_length=600, blank=True)
+    nearest_starts_at = models.DateTimeField(null=True)
+    nearest_ends_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (
+            models.UniqueConstraint(fields=("series", "number"), name="occurrence_numbered_once"),
+            models.CheckConstraint(
+                condition=Q(reservation=None, decided_at=None, code="")
+                | Q(reservation=None, decided_at__isnull=False) & ~Q(code="")
+                | Q(reservation__isnull=False, decided_at__isnull=False, code=""),
+                name="occurrence_booked_or_refused",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("series",),
+                condition=Q(decided_at=None),
+                name="occurrence_undecided",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.series}: {self.number}"
+
+    @property
+    def window(self) -> capacity.Window:
+        return capacity.Window(self.starts_at, self.ends_at)
+
+
+class BookingTemplate(WishModel):
+    """What somebody books again and again, with how long."""
+
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=60)
+    minutes = models.PositiveIntegerField()
+    is_shared = models.BooleanField(
+        default=False, help_text="Whether the others of the team see it, and book with it"
+    )
+
+    class Meta:
+        ordering = ("name", "pk")
+        constraints = (
+            models.UniqueConstraint(fields=("owner", "name"), name="template_name_once_a_person"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def subject(self) -> str:
+        """How the audit trail names it."""
+        return f"template:{self.public_id}"

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -31,7 +31,14 @@ from gpuaas.inventory.models import Closure, Cluster, DeviceState, Node, Pool
 from gpuaas.inventory.selectors import ResourceType
 from reservations import capacity, lifecycle, placement, policy
 from reservations.capacity import Booking, Demand, Window
-from reservations.models import BookingFlag, DeviceHold, Reservation
+from reservations.models import (
+    BookingFlag,
+    BookingTemplate,
+    DeviceHold,
+    Reservation,
+    Series,
+    SeriesOccurrence,
+)
 from reservations.trouble import Cause
 
 LOOK_AHEAD: Final = timedelta(days=14)
@@ -191,6 +198,69 @@ def _position() -> Case:
     )
     waits = When(state=lifecycle.State.WAITLISTED.value, then=Subquery(before))
     return Case(waits, default=None, output_field=IntegerField())
+
+
+def series_visible_to(user: User, *, now: datetime) -> QuerySet[Series]:
+    """Return the series ``user`` may see, the newest first: as with reservations."""
+    found = Series.objects.select_related("team", "pool", "requested_by", "booked_by")
+    if accounts.sees_every_team(user):
+        return found
+    return found.filter(_of_any(accounts.teams_visible_to(user, now=now)))
+
+
+def series_changeable_by(user: User, *, now: datetime) -> QuerySet[Series]:
+    """Return the visible series that ``user`` may cancel."""
+    visible = series_visible_to(user, now=now)
+    if user.is_active and user.is_platform_admin:
+        return visible
+    return visible.filter(team__in=accounts.teams_changeable_by(user, now=now))
+
+
+def with_counts(series: QuerySet[Series]) -> QuerySet[Any]:
+    """Return them with how many occurrences they have, and how many were booked and refused."""
+    return series.annotate(
+        total=Count("occurrences"),
+        booked=Count("occurrences__reservation"),
+        refused=Count("occurrences", filter=~Q(occurrences__code="")),
+    )
+
+
+def occurrences_of(series: Series) -> QuerySet[SeriesOccurrence]:
+    """Return the windows of ``series``, in their order, with what was booked."""
+    return series.occurrences.select_related("reservation").order_by("number")
+
+
+def series_of(reservation: Reservation) -> Series | None:
+    """Return the series that the reservation is one of, if any."""
+    found = SeriesOccurrence.objects.filter(reservation=reservation).select_related("series")
+    occurrence = found.first()
+    return occurrence.series if occurrence else None
+
+
+def not_started_of(series: Series) -> QuerySet[Reservation]:
+    """Return what of ``series`` is booked, held or in line, and has not begun."""
+    return (
+        Reservation.objects.filter(occurrence__series=series)
+        .filter(state__in=[each.value for each in lifecycle.BEFORE_ITS_START])
+        .select_related("team", "pool", "requested_by")
+        .order_by("starts_at")
+    )
+
+
+def templates_visible_to(user: User, *, now: datetime) -> QuerySet[BookingTemplate]:
+    """Return the templates of ``user``, and those shared with the teams they book for.
+
+    Of teams that they cannot book for any more there are none.
+    """
+    teams = accounts.teams_bookable_by(user, now=now)
+    found = BookingTemplate.objects.select_related("team", "pool", "owner")
+    return found.filter(Q(owner=user) | Q(is_shared=True), team__in=teams)
+
+
+def templates_answered_for_by(user: User, *, now: datetime) -> QuerySet[BookingTemplate]:
+    """Return the templates of the teams that ``user`` looks after, shared or not."""
+    teams = accounts.teams_administered_by(user, now=now)
+    return BookingTemplate.objects.select_related("team", "pool", "owner").filter(team__in=teams)
 
 
 def booked_by(user: User, *, now: datetime) -> QuerySet[Reservation]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from psycopg.types.range import TimestamptzRange
 
@@ -29,6 +30,7 @@ from gpuaas.inventory.models import (
 from reservations import lifecycle, policy, services
 from reservations.capacity import Window
 from reservations.models import DeviceHold, Reservation
+from reservations.recurrence import Every, Repeat
 from reservations.services import Wish
 from sessions import spec as sessions_spec
 from sessions.models import SessionState, WorkspaceSession
@@ -221,6 +223,11 @@ def wish(
         memory_mib=memory_mib,
         storage_gib=storage_gib,
     )
+
+
+def repeat(count: int = 2) -> Repeat:
+    """Return how a window comes again on the next days."""
+    return Repeat(Every.DAY, ZoneInfo("UTC"), count=count)
 
 
 def admitted(

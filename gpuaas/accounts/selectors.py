@@ -99,6 +99,22 @@ def may_book_for(team: Team, *, person: User, now: datetime) -> bool:
     return bool(found)
 
 
+def bookers_of(team: Team, *, now: datetime) -> QuerySet[User]:
+    """Return who may book for ``team``, by name; nobody for an archived one."""
+    if not team.is_active:
+        return User.objects.none()
+    booking = Membership.objects.current(now).filter(team=team, role__in=CAN_BOOK)
+    return User.objects.filter(is_active=True, pk__in=booking.values("user")).order_by("username")
+
+
+def mates_of(user: User, *, now: datetime) -> QuerySet[User]:
+    """Return for whom ``user`` may book as a manager, besides for themselves, by name."""
+    teams = teams_managed_by(user, now=now).filter(is_active=True)
+    booking = Membership.objects.current(now).filter(team__in=teams, role__in=CAN_BOOK)
+    found = User.objects.filter(is_active=True, pk__in=booking.values("user"))
+    return found.exclude(pk=user.pk).order_by("username")
+
+
 def teams_changeable_by(user: User, *, now: datetime) -> QuerySet[Team]:
     """Return the teams whose bookings ``user`` may end: archived ones have some for a while."""
     if not user.is_active:

@@ -1,9 +1,14 @@
 """Serializer fields that accept less than REST framework's own."""
 
 from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo, available_timezones
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+UTC_ZONE: Final = ZoneInfo("UTC")
+ZONES: Final = frozenset(available_timezones())
 
 
 class InstantField(serializers.DateTimeField):
@@ -24,6 +29,18 @@ class InstantField(serializers.DateTimeField):
             return value.astimezone(UTC)
         except OverflowError:
             self.fail("overflow")
+
+
+@extend_schema_field({"type": "string", "examples": ["Europe/Berlin"]})
+class ZoneField(serializers.Field[ZoneInfo, str, str, Any]):
+    """The name of a time zone, as the IANA calls it."""
+
+    default_error_messages = {"unknown_zone": "There is no such time zone: Europe/Berlin is one."}
+
+    def to_internal_value(self, data: Any) -> ZoneInfo:
+        if not isinstance(data, str) or data not in ZONES:
+            self.fail("unknown_zone")
+        return ZoneInfo(data)
 
 
 @extend_schema_field(

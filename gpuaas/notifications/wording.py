@@ -52,6 +52,12 @@ class _Facts:
         return f"{what} ({purpose})" if purpose else what
 
     @property
+    def booker(self) -> str:
+        """Who booked it, where it was not the person it is for."""
+        name = self.data.get("booked_by")
+        return f" {name} booked it for you." if name else ""
+
+    @property
     def reason(self) -> str:
         """Why, as a sentence of its own."""
         reason = str(self.data.get("reason") or "").strip().rstrip(".")
@@ -68,7 +74,8 @@ class _Facts:
 def _approved(facts: _Facts) -> tuple[str, str]:
     return (
         f"Booked: {facts.what}",
-        f"It is yours from {facts.at('starts_at')} to {facts.at('ends_at')}, for {facts.team}.",
+        f"It is yours from {facts.at('starts_at')} to {facts.at('ends_at')}, for {facts.team}."
+        f"{facts.booker}",
     )
 
 

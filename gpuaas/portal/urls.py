@@ -15,8 +15,10 @@ from gpuaas.portal.views import (
     pools,
     preferences,
     reservations,
+    series,
     team_changes,
     teams,
+    templates,
     tokens,
 )
 
@@ -72,6 +74,11 @@ urlpatterns: list[URLPattern] = [
     path("reservations/<uuid:public_id>/take/", deciding.take, name="take"),
     path("reservations/<uuid:public_id>/pass-on/", deciding.pass_on, name="pass_on"),
     path("reservations/<uuid:public_id>/cancel/", reservations.cancel, name="cancel"),
+    path("series/", series.all_series, name="all_series"),
+    path("series/<uuid:public_id>/", series.series, name="series"),
+    path("series/<uuid:public_id>/cancel/", series.cancel, name="series_cancel"),
+    path("templates/", templates.templates, name="templates"),
+    path("templates/<uuid:public_id>/delete/", templates.delete, name="template_delete"),
     path("pools/<slug:slug>/", pools.pool, name="pool"),
     path("pools/<slug:slug>/rules/", pools.rules, name="pool_rules"),
     path("pools/<slug:slug>/prices/", pools.price, name="pool_price"),

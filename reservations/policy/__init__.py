@@ -18,7 +18,7 @@ from reservations.policy.limits import (
     held_cost,
 )
 from reservations.policy.periods import month_of, months_of, weeks_of
-from reservations.policy.problems import Approver, Problem, standing
+from reservations.policy.problems import Approver, Problem, say_length, standing
 from reservations.policy.product import (
     HORIZON,
     LEAST,
@@ -57,6 +57,7 @@ __all__ = [
     "problems_with_demand",
     "problems_with_size",
     "problems_with_values",
+    "say_length",
     "spent_in",
     "standing",
     "threshold_reached",

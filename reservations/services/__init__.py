@@ -15,6 +15,7 @@ from reservations.services.approvals import (
     lapse_due,
     reject,
 )
+from reservations.services.behalf import mate
 from reservations.services.budgets import announce_budgets
 from reservations.services.extension import extend, longest_extension
 from reservations.services.healing import Healing, heal, heal_all, heal_these
@@ -46,9 +47,25 @@ from reservations.services.refusals import (
 )
 from reservations.services.rescheduling import move
 from reservations.services.rules import Approval, Evaluation, authority_over, evaluate
+from reservations.services.series import (
+    Ways,
+    book_series,
+    cancel_series,
+    finish_series,
+)
 from reservations.services.shortening import shorten
 from reservations.services.telling import remind, tell
-from reservations.services.waitlist import book_or_wait, confirm, pass_on, tend
+from reservations.services.templates import (
+    NotYourTemplate,
+    Pattern,
+    TemplateNameTaken,
+    TooManyTemplates,
+    delete_template,
+    save_template,
+    wish_from,
+)
+from reservations.services.tending import tend
+from reservations.services.waitlist import book_or_wait, confirm, pass_on
 from reservations.services.wishes import Wish, default_share, usual_demand, usual_of, wish_of
 
 __all__ = [
@@ -61,13 +78,18 @@ __all__ = [
     "NotFlagged",
     "NotWaitingForThis",
     "NotYourTeam",
+    "NotYourTemplate",
     "NotYoursToApprove",
     "Offer",
     "OfferGone",
+    "Pattern",
     "PoolFull",
     "RulesNotYours",
     "RulesRefused",
     "StaleReservation",
+    "TemplateNameTaken",
+    "TooManyTemplates",
+    "Ways",
     "Wish",
     "WishRefused",
     "accept_offer",
@@ -78,21 +100,26 @@ __all__ = [
     "authority_over",
     "begin_end",
     "book_or_wait",
+    "book_series",
     "bound_in_words",
     "can_be_held",
     "cancel",
+    "cancel_series",
     "chances",
     "confirm",
     "default_share",
+    "delete_template",
     "evaluate",
     "extend",
     "fail_missed",
+    "finish_series",
     "give_back",
     "heal",
     "heal_all",
     "heal_these",
     "lapse_due",
     "longest_extension",
+    "mate",
     "move",
     "offers_for",
     "pass_on",
@@ -100,6 +127,7 @@ __all__ = [
     "release_no_show",
     "remind",
     "room_made",
+    "save_template",
     "set_pool_rules",
     "set_price",
     "set_team_rules",
@@ -109,5 +137,6 @@ __all__ = [
     "transition",
     "usual_demand",
     "usual_of",
+    "wish_from",
     "wish_of",
 ]

@@ -13,7 +13,7 @@ from gpuaas.core import locks
 from gpuaas.inventory.models import Pool
 from reservations import policy, selectors
 from reservations.models import Reservation
-from reservations.services import approvals, in_one_call, line, offers, rules
+from reservations.services import approvals, behalf, in_one_call, line, offers, rules
 from reservations.services.booking import Answer, Booking, Outcome, exclusion_as_busy
 from reservations.services.refusals import NotYourTeam, WishRefused
 from reservations.services.under_lock import book_under_lock, ledger_stands, lock_waiting
@@ -28,7 +28,7 @@ EVALUATIONS: Final = 5
 _COLUMN: Final = 2**31 - 1
 
 
-def admit(
+def admit(  # noqa: PLR0913 -- one name for each thing there is to say
     *,
     pool: Pool,
     team: Team,
@@ -37,6 +37,7 @@ def admit(
     now: datetime,
     approval: rules.Approval | None = None,
     ask_approval: bool = False,
+    booked_by: User | None = None,
 ) -> Reservation:
     """Book ``wish`` in ``pool``, or hold it until somebody approves it, or refuse.
 
@@ -51,6 +52,8 @@ def admit(
        time, do the same from here: serve the line first, then move the holds of others that have
        not started.
 
+    ``booked_by`` is who does it for ``requested_by``, a mate of a team that they manage.
+
     A wish that ``requested_by`` has booked before is not booked again: its reservation is returned,
     even if its window has begun meanwhile.
 
@@ -58,25 +61,25 @@ def admit(
     still roll back a booking the caller believes in.
 
     Raises:
-        NotYourTeam: ``requested_by`` may not book for ``team``.
+        NotYourTeam: ``requested_by`` may not book for ``team``, or ``booked_by`` not for others.
         WishRefused: rules speak against it.
         PoolFull: there is no room.
         LockBusy: too many were booking at once.
     """
     locks.refuse_enclosing_transaction()
-    _check_team(team, requested_by, approval, now)
+    if booked_by == requested_by:
+        booked_by = None
+    check_team(team, requested_by, booked_by, approval, now)
     for _ in range(EVALUATIONS):
         asked = _evaluate(pool, team, wish, approval, now)
-        booking = Booking(pool, team, requested_by, wish, asked.terms, now)
+        booking = Booking(pool, team, requested_by, wish, asked.terms, now, booked_by)
         if asked.problems:
             already = selectors.booked_as(wish.public_id, by=requested_by)
             if already is not None:
                 return already
             booking = approvals.held(booking, asked.problems, approval, ask=ask_approval)
         rules.ensure_ledger(team, version=booking.terms.ledger_version)
-        answer = in_one_call.admit(booking, wait_at_most=ADMISSION_LOCK_WAIT)
-        if answer.outcome in (Outcome.FRAGMENTED, Outcome.LINE):
-            answer = admit_by_moving_others(booking)
+        answer = _put(booking)
         if answer.reservation is not None:
             return answer.reservation
         if answer.outcome == Outcome.FULL:
@@ -88,6 +91,16 @@ def admit(
     raise locks.LockBusy("others of your team are booking right now: try again")
 
 
+def _put(booking: Booking) -> Answer:
+    """Book it in one call; from here where others move, or where two people are in it."""
+    if booking.booked_by is not None:
+        return admit_by_moving_others(booking)
+    answer = in_one_call.admit(booking, wait_at_most=ADMISSION_LOCK_WAIT)
+    if answer.outcome in (Outcome.FRAGMENTED, Outcome.LINE):
+        return admit_by_moving_others(booking)
+    return answer
+
+
 def _evaluate(
     pool: Pool, team: Team, wish: Wish, approval: rules.Approval | None, now: datetime
 ) -> rules.Evaluation:
@@ -97,10 +110,20 @@ def _evaluate(
     return ask() if quick.problems else quick
 
 
-def _check_team(
-    team: Team, requested_by: User, approval: rules.Approval | None, now: datetime
+def check_team(
+    team: Team,
+    requested_by: User,
+    booked_by: User | None,
+    approval: rules.Approval | None,
+    now: datetime,
 ) -> None:
-    """Refuse people who may not book for ``team``; a platform administrator may, to approve."""
+    """Refuse people who may not book for ``team``; a platform administrator may, to approve.
+
+    Raises:
+        NotYourTeam: ``requested_by`` may not, or ``booked_by`` may not do it for them.
+    """
+    if booked_by is not None and booked_by != requested_by:
+        behalf.check_may_book_for_others(team, actor=booked_by, now=now)
     if accounts.may_book_for(team, person=requested_by, now=now):
         return
     authority = rules.authority_over(team, person=requested_by, now=now) if approval else None

@@ -57,7 +57,7 @@ def held(
     if hold is None or hold.approver is None:
         raise WishRefused(problems)
     if not ask:
-        authority = rules.authority_over(booking.team, person=booking.requested_by, now=booking.now)
+        authority = rules.authority_over(booking.team, person=booking.actor, now=booking.now)
         is_threshold = all(each.code == "approval_needed" for each in problems)
         is_theirs = authority is not None and authority >= hold.approver
         if approval is not None or is_theirs or not is_threshold:

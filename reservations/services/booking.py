@@ -94,6 +94,13 @@ class Booking:
     wish: Wish
     terms: Terms
     now: datetime
+    booked_by: User | None = None
+    """Who does the booking, where that is somebody else than whose booking it is."""
+
+    @property
+    def actor(self) -> User:
+        """Who does the booking."""
+        return self.booked_by or self.requested_by
 
     @property
     def state(self) -> lifecycle.State:
@@ -118,6 +125,8 @@ class Booking:
             "purpose": self.wish.purpose,
             "cost": str(Money(self.terms.cost_minor, self.terms.currency)),
         }
+        if self.booked_by is not None:
+            said["booked_by"] = self.booked_by.username
         if self.terms.overridden:
             said["overridden"] = list(self.terms.overridden)
             said["override_reason"] = self.terms.reason
@@ -126,6 +135,11 @@ class Booking:
         if self.terms.hold is not None:
             said |= self.terms.hold.data
         return said
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What people are told of it: besides, who did it, where that is somebody else."""
+        return self.data | ({"actor": self.booked_by.pk} if self.booked_by else {})
 
     def on(self, node_id: int | None) -> Reservation:
         """Return its row, not saved; with no node it waits in line."""

@@ -64,7 +64,7 @@ def _book(booking: Booking, place: placement.Placement) -> Reservation:
     audit.record(
         event,
         subject=subject,
-        actor=booking.requested_by,
+        actor=booking.actor,
         team=team,
         at=booking.now,
         **booking.data,
@@ -75,6 +75,6 @@ def _book(booking: Booking, place: placement.Placement) -> Reservation:
         subject=subject,
         team=team,
         at=booking.now,
-        data=booking.data,
+        data=booking.told,
     )
     return reservation

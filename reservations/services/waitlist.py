@@ -32,6 +32,7 @@ def book_or_wait(
     wish: Wish,
     now: datetime,
     ask_approval: bool = False,
+    booked_by: User | None = None,
 ) -> Reservation:
     """Book ``wish``, or put it into line where nothing but room is missing.
 
@@ -50,11 +51,12 @@ def book_or_wait(
             wish=wish,
             now=now,
             ask_approval=ask_approval,
+            booked_by=booked_by,
         )
     except PoolFull:
         if wish.window.starts_at <= now:
             raise
-    joined = _join(Booking(pool, team, requested_by, wish, Terms(), now))
+    joined = _join(Booking(pool, team, requested_by, wish, Terms(), now, booked_by))
     line.room_made(pool=pool, now=now)  # what freed since we were refused
     return joined
 
@@ -135,7 +137,7 @@ def _join(booking: Booking) -> Reservation:
         audit.record(
             "reservation.waitlisted",
             subject=reservation.subject,
-            actor=booking.requested_by,
+            actor=booking.actor,
             team=team,
             at=booking.now,
             **booking.data,

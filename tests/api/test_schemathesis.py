@@ -54,6 +54,8 @@ ABOUT: Final = (
     ("/reservations/{public_id}/(confirm|pass)/", "held"),
     ("/reservations/{public_id}/(open|extend|extension|shorten|kubeconfig)/", "running"),
     ("/sessions/{public_id}/", "session"),
+    ("/series/{public_id}/", "series"),
+    ("/templates/{public_id}/", "template"),
     ("/planning/scenarios/{public_id}/", "scenario"),
     ("/inventory/nodes/{number}/", "node"),
     ("/inventory/devices/{number}/", "device"),
@@ -165,4 +167,5 @@ def sensible(world: World) -> dict[str, list[Any]]:
         "scenario": [documents.json_of(priceless(name="three"))],
         "event": ["reservation.approved"],
         "currency": ["EUR"],
+        "repeat": [{"every": "day", "count": 2}, {"every": "week", "count": 3}],
     }

@@ -23,6 +23,20 @@ def _booking(world: World, team: str) -> dict[str, Any]:
     }
 
 
+def _repeated(world: World, team: str) -> dict[str, Any]:
+    return {**_booking(world, team), "repeat": {"every": "week", "count": 2}}
+
+
+def _template(world: World, team: str) -> dict[str, Any]:
+    wish = _booking(world, team)
+    kept = {name: wish[name] for name in ("pool", "team", "resource_name", "units")}
+    return {**kept, "name": "another", "minutes": 60}
+
+
+def _start(world: World, team: str) -> dict[str, Any]:
+    return {"starts_at": (world.now + timedelta(hours=48)).isoformat()}
+
+
 def _token(world: World, team: str) -> dict[str, Any]:
     return {"name": "new", "expires_at": (world.now + timedelta(hours=2)).isoformat()}
 
@@ -97,6 +111,9 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:reservation-reject": lambda _, __: {"reason": "not this week"},
     "POST api:pool-prices": _price,
     "POST api:reservations": _booking,
+    "POST api:all-series": _repeated,
+    "POST api:templates": _template,
+    "POST api:template-book": _start,
     "POST api:scenarios": _saved,
     "POST api:reservation-accept-offer": lambda _, __: {"offer": "none"},
     "POST api:tokens": _token,

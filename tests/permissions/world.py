@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -23,9 +24,11 @@ from gpuaas.feeds import services as feeds
 from gpuaas.feeds.models import CalendarFeed
 from gpuaas.notifications import services as notifications
 from gpuaas.notifications.models import Delivery, Notice
+from reservations import services as reservations
 from reservations.capacity import Window
 from reservations.lifecycle import PendingOn, State
-from reservations.models import Reservation
+from reservations.models import BookingTemplate, Reservation, Series
+from reservations.recurrence import Every, Repeat
 from sessions.models import WorkspaceSession
 from tests import make
 from tests.notifications.tellers import announce
@@ -75,6 +78,8 @@ class Side:
     notice: Notice
     feed: CalendarFeed
     secret: str
+    series: Series
+    template: BookingTemplate
 
 
 @dataclass
@@ -206,8 +211,34 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
         notice,
         CalendarFeed.objects.get(person=member),
         secret,
+        _series(pool, team, member, now),
+        _template(pool, team, member, now),
     )
     return side, bearer
+
+
+def _series(pool: Any, team: Team, member: User, now: datetime) -> Series:
+    starts_at = now + timedelta(days=10)
+    return reservations.book_series(
+        pool=pool,
+        team=team,
+        requested_by=member,
+        wish=make.wish(at=Window(starts_at, starts_at + timedelta(hours=1))),
+        repeat=Repeat(Every.WEEK, ZoneInfo("UTC"), count=2),
+        now=now,
+    )
+
+
+def _template(pool: Any, team: Team, member: User, now: datetime) -> BookingTemplate:
+    return reservations.save_template(
+        owner=member,
+        team=team,
+        pool=pool,
+        name=f"nightly of {team.slug}",
+        pattern=reservations.Pattern(make.SLICE, units=1, minutes=60),
+        is_shared=True,
+        now=now,
+    )
 
 
 def _cookie(person: User) -> str:
@@ -240,6 +271,10 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         ),
         "pending": sided("public_id", lambda side: side.pending.public_id, NOWHERE),
         "held": sided("public_id", lambda side: side.held.public_id, NOWHERE),
+        "series": sided("public_id", lambda side: side.series.public_id, NOWHERE),
+        "template": sided("public_id", lambda side: side.template.public_id, NOWHERE),
+        "series-row": row(lambda side: side.series.pk),
+        "template-row": row(lambda side: side.template.pk),
         "token": sided("public_id", lambda side: side.token.public_id, "0" * 12),
         "team": sided("slug", lambda side: side.team.slug, "nowhere-team"),
         "member": Thing(

@@ -60,6 +60,7 @@ class ReservationInput(serializers.Serializer[None]):
     reason = serializers.CharField(max_length=200, default="", allow_blank=True)
     ask_approval = serializers.BooleanField(default=False)
     waitlist = serializers.BooleanField(default=False)
+    on_behalf_of = serializers.CharField(max_length=150, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["waitlist"] and attrs.get("override"):
@@ -217,6 +218,10 @@ class ReservationList(APIView):
         # A team that the caller cannot see and one that does not exist look the same.
         look = partial(accounts.team_called, reader=person, now=now)
         team = named("team", given["team"], look)
+        whose = person
+        if "on_behalf_of" in given:
+            name = given["on_behalf_of"]
+            whose = services.mate(name=name, team=team, actor=person, now=now)
         book = (
             services.book_or_wait
             if given["waitlist"]
@@ -225,19 +230,15 @@ class ReservationList(APIView):
         reservation = book(
             pool=pool,
             team=team,
-            requested_by=person,
-            wish=_wish(given, pool=pool, number=once.number_of(request)),
+            requested_by=whose,
+            wish=wish_in(given, pool=pool, number=once.number_of(request)),
             now=now,
             ask_approval=given["ask_approval"],
+            booked_by=person,
         )
         if once.is_first_try(request):
             selectors.note_no_flag(reservation)
-        address = reverse("api:reservation", args=[reservation.public_id])
-        return Response(
-            _body(reservation),
-            status=HTTPStatus.CREATED,
-            headers={"Location": request.build_absolute_uri(address)},
-        )
+        return shown_as_new(reservation, request)
 
 
 class ReservationDetail(APIView):
@@ -289,12 +290,7 @@ class ReservationAcceptOffer(APIView):
         booked = services.accept_offer(
             reservation=reservation, number=data.validated_data["offer"], actor=person, now=now
         )
-        address = reverse("api:reservation", args=[booked.public_id])
-        return Response(
-            _body(booked),
-            status=HTTPStatus.CREATED,
-            headers={"Location": request.build_absolute_uri(address)},
-        )
+        return shown_as_new(booked, request)
 
 
 class ReservationCancel(APIView):
@@ -374,8 +370,8 @@ def _approval(person: User, given: Mapping[str, Any]) -> services.Approval | Non
     )
 
 
-def _wish(given: Mapping[str, Any], *, pool: "Pool", number: UUID) -> services.Wish:
-    """Return the wish; what it leaves open is the usual share, which is read only then."""
+def wish_in(given: Mapping[str, Any], *, pool: "Pool", number: UUID) -> services.Wish:
+    """Return the wish of a body; what it leaves open is the usual share, read only then."""
     resource_name, units = given["resource_name"], given["units"]
     demand = {name: given[name] for name in DEMAND if name in given}
     if len(demand) < len(DEMAND):
@@ -403,6 +399,16 @@ def shown(reservation: "Reservation") -> Response:
     """Return the booking as it is after a change, with the ETag of that version."""
     reservation.refresh_from_db(fields=["version"])
     return Response(_body(reservation), headers={"ETag": preconditions.etag(reservation)})
+
+
+def shown_as_new(reservation: "Reservation", request: Request) -> Response:
+    """Return a booking that came to be, with its address."""
+    address = reverse("api:reservation", args=[reservation.public_id])
+    return Response(
+        _body(reservation),
+        status=HTTPStatus.CREATED,
+        headers={"Location": request.build_absolute_uri(address)},
+    )
 
 
 def named(field: str, slug: str, look: Callable[[str], M | None]) -> M:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.core import signing
@@ -13,6 +14,7 @@ from gpuaas.core.modes import AllocationMode
 from gpuaas.portal.cards.types import TypeChoice
 from reservations import policy
 from reservations.capacity import Window
+from reservations.recurrence import Every, Repeat
 from reservations.services import Approval, Wish
 
 if TYPE_CHECKING:
@@ -26,6 +28,14 @@ LENGTHS: Final = (
     (MORNING, "Until 9:00 next day"),
     (UNTIL, "Until …"),
 )
+ONCE: Final = ""
+REPEATS: Final = (
+    (ONCE, "Once"),
+    (Every.DAY.value, "Every day"),
+    (Every.WEEKDAY.value, "Every weekday, Monday to Friday"),
+    (Every.WEEK.value, "Every week, on that day"),
+)
+ZONES: Final = frozenset(available_timezones())
 MODES: Final = (
     (AllocationMode.INTERACTIVE.value, "Interactive ML"),
     (AllocationMode.INFERENCE.value, "Inference containers"),
@@ -35,6 +45,8 @@ FIELD_OF_PROBLEM: Final = {
     "resource_name": "type",
     "cpu_millicores": "cpu_cores",
     "memory_mib": "memory_gib",
+    "until": "repeat_until",
+    "count": "repeat_until",
 }
 
 
@@ -70,6 +82,10 @@ class BookingForm(forms.Form):
     memory_gib = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
     storage_gib = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
     purpose = forms.CharField(required=False, max_length=120)
+    on_behalf_of = forms.CharField(required=False, max_length=150)
+    repeat = forms.ChoiceField(required=False, choices=REPEATS)
+    repeat_until = forms.DateField(required=False)
+    time_zone = forms.CharField(required=False, max_length=64)
     override = forms.CharField(required=False, max_length=400)
     reason = forms.CharField(required=False, max_length=200)
 
@@ -124,6 +140,12 @@ class BookingForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Work out the window."""
         data = super().clean() or self.cleaned_data
+        if (
+            data.get("repeat")
+            and not data.get("repeat_until")
+            and "repeat_until" not in self.errors
+        ):
+            self.add_error("repeat_until", "Until which day should it be repeated?")
         starts_at = self._starts_at(data)
         ends_at = self._ends_at(data, starts_at)
         if starts_at and ends_at:
@@ -151,6 +173,15 @@ class BookingForm(forms.Form):
             storage_gib=data.get("storage_gib") or card.share_storage_gib,
             purpose=data.get("purpose", ""),
         )
+
+    def repeated(self) -> Repeat | None:
+        """Return how a valid form repeats its window; None: it does not."""
+        every = self.cleaned_data.get("repeat")
+        if not every:
+            return None
+        name = self.cleaned_data.get("time_zone", "")
+        zone = ZoneInfo(name if name in ZONES else "UTC")
+        return Repeat(Every(every), zone, until=self.cleaned_data["repeat_until"])
 
     def approval(self, person: "User") -> Approval | None:
         """Return which rules ``person`` sets aside by sending this form, if any."""

@@ -19,6 +19,7 @@ from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards.override import Override, override_of
 from gpuaas.portal.cards.shortage import Shortage, shortage_of
+from gpuaas.portal.cards.templates import mates_of, template_cards
 from gpuaas.portal.cards.types import PoolCard, TypeChoice, type_choice
 from gpuaas.portal.forms.booking import LATER, UNTIL, BookingForm
 from gpuaas.portal.views.home import pool_cards
@@ -60,7 +61,7 @@ def book(request: PortalRequest, user: User) -> HttpResponse:
     initial = _initial(request.POST or request.GET)
     types = _types(pools)
     form = BookingForm(initial=initial, user=user, teams=teams, types=types, now=now)
-    return _page(request, form, pools)
+    return _page(request, user, form, pools)
 
 
 def _types(pools: Sequence[PoolCard]) -> list[TypeChoice]:
@@ -85,9 +86,9 @@ def _take(
     if wish and pool:  # without a pool there is no type to choose
         if not is_complete:  # say all that is wrong at once
             form.add_problems(_problems(pool, wish, form))
-            return _page(request, form)
+            return _page(request, user, form)
         try:
-            reservation = _book(request, user, form, pool, wish)
+            return _do(request, user, form, pool, wish)
         except services.WishRefused as refused:
             form.add_problems(refused.problems)
             authority = services.authority_over(form.chosen_team, person=user, now=form.now)
@@ -100,9 +101,27 @@ def _take(
             form.add_error(None, shortage.headline)
         except DomainError as refused:
             form.add_error(None, str(refused))
-        else:
-            return _booked(request, form, reservation)
-    return _page(request, form, shortage=shortage, override=override, may_ask=may_ask)
+    return _page(request, user, form, shortage=shortage, override=override, may_ask=may_ask)
+
+
+def _do(
+    request: PortalRequest, user: User, form: BookingForm, pool: "Pool", wish: services.Wish
+) -> HttpResponse:
+    """Book it, once or again and again, and show what it became."""
+    repeat = form.repeated()
+    if repeat is None:
+        return _booked(request, form, _book(request, user, form, pool, wish))
+    series = services.book_series(
+        pool=pool,
+        team=form.chosen_team,
+        requested_by=_whose(form, user),
+        booked_by=user,
+        wish=wish,
+        repeat=repeat,
+        ways=services.Ways(ask_approval=ASK in request.POST, waitlist=WAIT in request.POST),
+        now=form.now,
+    )
+    return redirect("portal:series", series.public_id)
 
 
 def _sent_before(form: BookingForm, user: User) -> "Reservation | None":
@@ -124,17 +143,28 @@ def _book(
 ) -> "Reservation":
     if WAIT in request.POST:
         return services.book_or_wait(
-            pool=pool, team=form.chosen_team, requested_by=user, wish=wish, now=form.now
+            pool=pool,
+            team=form.chosen_team,
+            requested_by=_whose(form, user),
+            booked_by=user,
+            wish=wish,
+            now=form.now,
         )
     return services.admit(
         pool=pool,
         team=form.chosen_team,
-        requested_by=user,
+        requested_by=_whose(form, user),
+        booked_by=user,
         wish=wish,
         now=form.now,
         approval=form.approval(user),
         ask_approval=ASK in request.POST,
     )
+
+
+def _whose(form: BookingForm, user: User) -> User:
+    name = form.cleaned_data["on_behalf_of"] or user.username
+    return services.mate(name=name, team=form.chosen_team, actor=user, now=form.now)
 
 
 def _shortage(full: services.PoolFull, pool: "Pool", form: BookingForm) -> Shortage:
@@ -161,6 +191,7 @@ def _problems(pool: "Pool", wish: services.Wish, form: BookingForm) -> Sequence[
 
 def _page(
     request: PortalRequest,
+    user: User,
     form: BookingForm,
     pools: Sequence[PoolCard] | None = None,
     *,
@@ -175,6 +206,8 @@ def _page(
         "override": override,
         "may_wait": shortage is not None and form.cleaned_data["window"].starts_at > form.now,
         "may_ask": may_ask,
+        "mates": mates_of(user, form.now),
+        "templates": template_cards(selectors.templates_visible_to(user, now=form.now), form.now),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "portal/book.html", context, status=status)

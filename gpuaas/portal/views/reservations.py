@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
+from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.audit import selectors as audit
 from gpuaas.core.errors import DomainError
@@ -74,6 +75,8 @@ def reservation(request: PortalRequest, user: User, public_id: UUID) -> HttpResp
         **_live_context(found, user, now),
         "reservation": found,
         "history": history_lines(audit.history_of(found.subject)),
+        "series": selectors.series_of(found),
+        "may_keep": accounts.may_book_for(found.team, person=user, now=now),
     }
     return render(request, "portal/reservation.html", context)
 

@@ -99,12 +99,14 @@
       for (const [id, number] of Object.entries(share)) form.querySelector(`#${id}`).placeholder = number;
       form.querySelector("[data-share]").textContent = `: ${share.cpu_cores} cores, ${share.memory_gib} GiB, ${share.storage_gib} GiB storage`;
     }
+    form.querySelector("[data-repeat-until]").hidden = !form.querySelector("[data-repeat]").value;
     const now = chosen(form, "begins") !== "later";
     form.querySelector("[data-summary]").textContent = ends
       ? `From ${now ? "now" : spoken(startOf(form), "full")} until ${spoken(ends, "full")}, ${zone} time.` : "";
   };
   const booking = (form) => {
     localInputs(form);
+    form.querySelector("[data-time-zone]").value = zone;
     const look = () => { suggest(form); sum(form); };
     form.addEventListener("input", look);
     form.addEventListener("change", look);
