@@ -322,9 +322,15 @@ def due_to_start(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
     short = BookingFlag.objects.filter(
         reservation=OuterRef("pk"), cause=Cause.SHORT.value, resolved_at=None
     )
-    return due.filter(node__is_schedulable=True, node__is_ready=True).exclude(
-        Exists(broken) | Exists(closed) | Exists(short)
-    )
+    well = due.filter(node__is_schedulable=True, node__is_ready=True, node__frozen_because="")
+    return well.exclude(Exists(broken) | Exists(closed) | Exists(short))
+
+
+def why_it_waits(reservation: Reservation, *, now: datetime) -> str:
+    """Return why a booking whose window is open has not started, where its node is to blame."""
+    waits = reservation.state == lifecycle.State.APPROVED.value and reservation.starts_at <= now
+    node = reservation.node if waits else None
+    return f"{node.name}: {node.frozen_because}" if node and node.frozen_because else ""
 
 
 def missed(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:

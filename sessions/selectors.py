@@ -78,6 +78,12 @@ def previous_is_leaving(session: WorkspaceSession) -> bool:
     ).exists()
 
 
+def nodes_in_use(cluster: Cluster) -> frozenset[str]:
+    """Return the names of the nodes on which a session is that has not ended."""
+    names = _not_ended(cluster).order_by().values_list("reservation__node__name", flat=True)
+    return frozenset(name for name in names if name)
+
+
 def has_namespace(namespace: str) -> bool:
     """Return whether a session that has not ended owns the namespace."""
     return WorkspaceSession.objects.not_ended().filter(namespace=namespace).exists()
@@ -133,7 +139,7 @@ def _not_ended(cluster: Cluster) -> WorkspaceSessionQuerySet:
         .select_related(
             "reservation__team",
             "reservation__requested_by",
-            "reservation__node",
+            "reservation__node__pool",
             "reservation__pool__cluster",
         )
         .prefetch_related("reservation__node__devices")

@@ -53,6 +53,7 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     inventory.StaleInventory: HTTPStatus.CONFLICT,
     inventory.ClosureRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     inventory.ClosureOver: HTTPStatus.CONFLICT,
+    inventory.NothingToShare: HTTPStatus.CONFLICT,
     inventory.ImportRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     files.FileRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     reservations.NotYourTemplate: HTTPStatus.FORBIDDEN,

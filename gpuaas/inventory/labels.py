@@ -8,13 +8,14 @@ time-slicing makes of one.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
 from gpuaas.inventory import mig, quantities
 
 VENDOR: Final = "nvidia.com/"
+MIG_STATE: Final = "nvidia.com/mig.config.state"
 _MIG_COUNT: Final = re.compile(r"nvidia\.com/(mig-[a-z0-9.+-]+)\.count")
 _TOPOLVM_CAPACITY: Final = "capacity.topolvm.io/"
 _SHARED: Final = "-SHARED"
@@ -62,11 +63,17 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What a cluster shows of a node right now: devices by resource name, and its health."""
+    """What a cluster shows of a node right now: devices by resource name, and its health.
+
+    ``slots`` is what is allocatable, before it is divided by the replicas.  ``mig_state`` is what
+    the MIG manager says of its last work, empty where there is none.
+    """
 
     name: str
     devices: Mapping[str, int]
     is_ready: bool
+    slots: Mapping[str, int] = field(default_factory=dict)
+    mig_state: str = ""
 
 
 def facts_of(node: Mapping[str, Any]) -> NodeFacts:
@@ -106,17 +113,21 @@ def report_of(node: Mapping[str, Any]) -> NodeReport:
     metadata, status = node.get("metadata") or {}, node.get("status") or {}
     name, labels = metadata.get("name", ""), metadata.get("labels") or {}
     devices: dict[str, int] = {}
+    shown: dict[str, int] = {}
     try:
         for resource, slots in (status.get("allocatable") or {}).items():
             if resource.startswith(VENDOR):
                 kind = resource.removesuffix(_RENAMED)
                 replicas = max(1, _whole(labels.get(f"{kind}.replicas", "1")))
-                devices[kind] = devices.get(kind, 0) + int(quantities.parse(slots)) // replicas
+                number = int(quantities.parse(slots))
+                devices[kind] = devices.get(kind, 0) + number // replicas
+                shown[kind] = shown.get(kind, 0) + number
     except ValueError as error:
         raise UnreadableNode(f"node {name}: {error}") from error
     ready = [each for each in status.get("conditions") or [] if each.get("type") == "Ready"]
     # A node that has said nothing of its health yet is not called ill.
-    return NodeReport(name, devices, all(each.get("status") == "True" for each in ready))
+    is_ready = all(each.get("status") == "True" for each in ready)
+    return NodeReport(name, devices, is_ready, shown, labels.get(MIG_STATE, ""))
 
 
 def _devices(labels: Mapping[str, str]) -> Iterator[DeviceFacts]:

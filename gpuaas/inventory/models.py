@@ -19,6 +19,13 @@ _CERTIFICATES: Final = (
 )
 
 
+class GpuBackend(models.TextChoices):
+    """How a booked device reaches the session's pods."""
+
+    DEVICE_PLUGIN = "device_plugin", "Device plugin: resource names and a quota"
+    DRA = "dra", "Dynamic resource allocation: one claim a session, by UUID"
+
+
 class Cluster(models.Model):
     """One Kubernetes cluster.  Its credentials are a mounted file, never a column."""
 
@@ -61,6 +68,20 @@ class Cluster(models.Model):
     oidc_client_id = models.CharField(
         "the client that people are there", max_length=200, blank=True
     )
+    gpu_backend = models.CharField(
+        "how devices reach sessions",
+        max_length=16,
+        choices=GpuBackend.choices,
+        default=GpuBackend.DEVICE_PLUGIN,
+        help_text="Dynamic resource allocation needs Kubernetes 1.34 and NVIDIA's driver for it",
+    )
+    gpu_operator_namespace = models.SlugField(
+        "namespace of the GPU Operator",
+        max_length=63,
+        blank=True,
+        help_text="Where its configuration is written from the inventory, e.g. gpu-operator;"
+        " empty: others configure it",
+    )
 
     class Meta:
         ordering = ("name",)
@@ -70,6 +91,17 @@ class Cluster(models.Model):
                 | ~Q(oidc_issuer_url="") & ~Q(oidc_client_id=""),
                 name="cluster_oidc_whole_or_not_at_all",
                 violation_error_message="Give the issuer and the client, or neither.",
+            ),
+            models.CheckConstraint(
+                condition=Q(gpu_backend__in=[each.value for each in GpuBackend]),
+                name="cluster_gpu_backend_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(gpu_backend=GpuBackend.DEVICE_PLUGIN.value)
+                | Q(gpu_operator_namespace=""),
+                name="cluster_operator_needs_the_plugin",
+                violation_error_message="The GPU Operator that cuts and shares GPUs belongs to the"
+                " device plugin: leave its namespace empty with dynamic resource allocation.",
             ),
         )
 
@@ -87,9 +119,20 @@ class Pool(models.Model):
     name = models.CharField(max_length=80)
     slug = models.SlugField(max_length=40, unique=True)
     description = models.CharField(max_length=200, blank=True)
+    is_shared = models.BooleanField(
+        default=False,
+        help_text="Replicas of its devices go to several teams at once, by an administrator's word",
+    )
+    shared_because = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(is_shared=False) | ~Q(shared_because=""),
+                name="pool_shared_for_a_reason",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -101,7 +144,8 @@ class Node(models.Model):
     ``is_schedulable`` is whether it is booked at all: the cluster must allow it, and no
     administrator have taken the node out (``is_withdrawn``).  ``reported_devices`` counts what the
     cluster shows of each resource name, None until it was asked; ``is_ready`` is its last word on
-    the node's health.
+    the node's health.  While ``frozen_because`` says why its GPUs cannot be relied on, no session
+    starts there.
     """
 
     cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="nodes")
@@ -121,6 +165,9 @@ class Node(models.Model):
     )
     reported_at = models.DateTimeField(null=True, blank=True)
     is_ready = models.BooleanField(default=True)
+    frozen_because = models.CharField(
+        max_length=300, blank=True, help_text="Why no session starts on it; empty: they do"
+    )
 
     class Meta:
         ordering = ("name",)

@@ -1,6 +1,6 @@
 """The hardware as others need to see it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +12,10 @@ from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from gpuaas.core.rows import Columns
-from gpuaas.inventory import files
+from gpuaas.inventory import files, gpu_operator, promise
 from gpuaas.inventory.labels import DeviceFacts, NodeFacts
 from gpuaas.inventory.models import Closure, Cluster, Device, DeviceState, Node, Pool
+from gpuaas.inventory.trust import Expected
 
 _POOL: Final = Columns(Pool, "pool")
 _POOL_CALLED: Final = f"SELECT {_POOL.sql} FROM inventory_pool pool WHERE pool.slug = %s"  # noqa: S608 -- names of our own columns
@@ -186,6 +187,41 @@ def as_file(cluster: Cluster) -> str:
     return files.write(files.InventoryFile(cluster.name, tuple(_facts_of(node) for node in nodes)))
 
 
+def operators_view(cluster: Cluster) -> gpu_operator.Rendering:
+    """Return what the GPU Operator of ``cluster`` has to be told, as the inventory now is."""
+    nodes = Node.objects.filter(cluster=cluster).select_related("pool").prefetch_related("devices")
+    return gpu_operator.render(_devices_of(node) for node in nodes)
+
+
+def expected_on(cluster: Cluster) -> dict[str, dict[str, Expected]]:
+    """Return what each node should show of each type, by name, as the operator was told."""
+    nodes = Node.objects.filter(cluster=cluster).select_related("pool").prefetch_related("devices")
+    return {node.name: _expected_on(node) for node in nodes}
+
+
+def _expected_on(node: Node) -> dict[str, Expected]:
+    told = _devices_of(node)
+    replicas = gpu_operator.replicas_of(told.devices, is_shared=told.is_shared)
+    totals = Counter(device.resource_name for device in told.devices)
+    working = Counter(
+        d.resource_name for d in node.devices.all() if d.state == DeviceState.IN_SERVICE
+    )
+    return {
+        name: Expected(working[name], total, replicas.get(name, 1))
+        for name, total in totals.items()
+    }
+
+
+def _devices_of(node: Node) -> gpu_operator.NodeDevices:
+    """Return what there is, in service or not: a broken device is cut all the same."""
+    there = [device for device in node.devices.all() if device.state != DeviceState.RETIRED]
+    return gpu_operator.NodeDevices(
+        node.name,
+        tuple(_facts_of_device(device) for device in there),
+        is_shared=bool(node.pool and node.pool.is_shared),
+    )
+
+
 def _facts_of(node: Node) -> NodeFacts:
     return NodeFacts(
         name=node.name,
@@ -195,19 +231,23 @@ def _facts_of(node: Node) -> NodeFacts:
         is_schedulable=node.is_schedulable or node.is_withdrawn,
         pool=node.pool.slug if node.pool else None,
         devices=tuple(
-            DeviceFacts(
-                resource_name=device.resource_name,
-                ordinal=device.ordinal,
-                product=device.product,
-                memory_mib=device.memory_mib,
-                replicas=device.replicas,
-                compute_share=device.compute_share,
-                gpu_index=device.gpu_index,
-                uuid=device.uuid,
-            )
+            _facts_of_device(device)
             for device in node.devices.all()
             if not device.retired_by_import
         ),
+    )
+
+
+def _facts_of_device(device: Device) -> DeviceFacts:
+    return DeviceFacts(
+        resource_name=device.resource_name,
+        ordinal=device.ordinal,
+        product=device.product,
+        memory_mib=device.memory_mib,
+        replicas=device.replicas,
+        compute_share=device.compute_share,
+        gpu_index=device.gpu_index,
+        uuid=device.uuid,
     )
 
 
@@ -311,14 +351,15 @@ def slots_per_unit(node: Node, resource_name: str) -> int:
     """Return how many containers one booked device carries.
 
     The device plugin hands out time-slices without knowing tenants, so a tenant stays on its
-    device only where the node has a single one of that type; elsewhere a device is one slot.
+    device only where the node has a single one of that type; elsewhere a device is one slot, but
+    for pools that share their devices by an administrator's word.
     """
     replicas = [
         device.replicas
         for device in node.devices.all()
         if device.resource_name == resource_name and device.state == DeviceState.IN_SERVICE
     ]
-    return replicas[0] if len(replicas) == 1 else 1
+    return promise.slots(replicas, is_shared=bool(node.pool and node.pool.is_shared))
 
 
 def gpu_resource_names(cluster: Cluster) -> frozenset[str]:

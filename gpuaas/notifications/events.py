@@ -99,6 +99,16 @@ EVENTS: Final[Mapping[str, Event]] = {
         Event("membership.granted", "I get a role in a team", frozenset({Audience.PERSON})),
         Event("membership.ending", "My role in a team ends soon", frozenset({Audience.PERSON})),
         Event("device.failed", "A device fails", frozenset({Audience.PLATFORM_ADMINS})),
+        Event(
+            "node.frozen",
+            "A node's GPUs cannot be relied on",
+            frozenset({Audience.PLATFORM_ADMINS}),
+        ),
+        Event(
+            "node.differs",
+            "A node shows other devices than the inventory has",
+            frozenset({Audience.PLATFORM_ADMINS}),
+        ),
     )
 }
 

@@ -210,6 +210,20 @@ def _device_failed(facts: _Facts) -> tuple[str, str]:
     )
 
 
+def _node_frozen(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"No session starts on {facts.plain('node', 'a node')}",
+        f"{facts.reason} What runs there goes on; bookings whose window opens wait.",
+    )
+
+
+def _node_differs(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Other devices than booked with: {facts.plain('node', 'a node')}",
+        f"{facts.reason} Nothing was added to what can be booked: compare, and import.",
+    )
+
+
 def _budget(facts: _Facts) -> tuple[str, str]:
     month = facts.plain("month", "this month")
     percent = facts.data.get("percent")
@@ -244,6 +258,8 @@ _SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
     "membership.granted": _granted,
     "membership.ending": _membership_ending,
     "device.failed": _device_failed,
+    "node.frozen": _node_frozen,
+    "node.differs": _node_differs,
 }
 
 

@@ -1,4 +1,4 @@
-"""Keep what the cluster shows of its nodes: their devices, and whether they are ready."""
+"""Keep what the cluster shows of its nodes, and tell its GPU Operator how they are to be."""
 
 import logging
 from collections.abc import Iterable
@@ -6,7 +6,8 @@ from datetime import datetime
 
 from gpuaas.inventory import labels, services
 from gpuaas.inventory.models import Cluster
-from reconciler.provision import Done, Outcome
+from reconciler import partitioning
+from reconciler.provision import Outcome
 from reconciler.world import World
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ def act(cluster: Cluster, world: World, now: datetime) -> Outcome:
     A node whose labels cannot be read keeps its last report, and does not hide the others.
     """
     reports, unreadable = [], set()
-    for node in world.kube.find("v1", "Node"):
+    nodes = world.kube.find("v1", "Node")
+    for node in nodes:
         try:
             reports.append(labels.report_of(node))
         except labels.UnreadableNode as error:
@@ -35,4 +37,4 @@ def act(cluster: Cluster, world: World, now: datetime) -> Outcome:
     for line in lines:
         logger.warning("node reports differently", extra={"report": line})
     world.changes.extend(f"node {line}" for line in lines)
-    return Done()
+    return partitioning.ensure(cluster, nodes, world)

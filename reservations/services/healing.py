@@ -14,6 +14,7 @@ from django.db import transaction
 
 from gpuaas.audit import services as audit
 from gpuaas.core import errors, locks
+from gpuaas.inventory import promise
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Device, DeviceState, Node, Pool
 from reservations import lifecycle, placement, selectors, trouble
@@ -257,7 +258,7 @@ def _name_of(device: Device) -> str:
 def _look(pool: Pool, now: datetime) -> _Look:
     """Read the pool; the number of queries does not depend on what is in it."""
     states = {state.node: state for state in selectors.node_states(pool, now=now)}
-    nodes = {node.pk: node for node in Node.objects.filter(pool=pool)}
+    nodes = {n.pk: n for n in Node.objects.filter(pool=pool).select_related("pool")}
     devices = {device.pk: device for device in Device.objects.filter(node__pool=pool)}
     live = list(Reservation.objects.filter(pool=pool).holding_capacity().ending_after(now))
     grounds = [_ground(node, states.get(node.pk), devices.values()) for node in nodes.values()]
@@ -281,18 +282,22 @@ def _ground(
     here = [device for device in devices if device.node_id == node.pk]
     bookable = [device for device in here if device.state == DeviceState.IN_SERVICE]
     reported = node.reported_devices
+    is_shared = bool(node.pool and node.pool.is_shared)
     return trouble.Ground(
         state=state or placement.NodeState(node.pk, Demand(), {}, ()),
         is_open=state is not None,
         is_ready=node.is_ready,
         is_gone=not node.is_ready and reported is not None and not any(reported.values()),
         broken=frozenset(device.pk for device in here if device.state in BROKEN),
-        grades=_grades(bookable),
-        promised=_grades([each for each in here if each.state != DeviceState.RETIRED] or here),
+        grades=_grades(bookable, is_shared=is_shared),
+        promised=_grades(
+            [each for each in here if each.state != DeviceState.RETIRED] or here,
+            is_shared=is_shared,
+        ),
     )
 
 
-def _grades(devices: Sequence[Device]) -> dict[str, trouble.Grade]:
+def _grades(devices: Sequence[Device], *, is_shared: bool) -> dict[str, trouble.Grade]:
     """Return what a unit of each type is there; slots as `inventory.slots_per_unit` counts them."""
     by_type: defaultdict[str, list[Device]] = defaultdict(list)
     for device in devices:
@@ -301,7 +306,7 @@ def _grades(devices: Sequence[Device]) -> dict[str, trouble.Grade]:
         name: trouble.Grade(
             product=max(device.product for device in same),
             memory_mib=min(device.memory_mib for device in same),
-            slots=same[0].replicas if len(same) == 1 else 1,
+            slots=promise.slots([device.replicas for device in same], is_shared=is_shared),
         )
         for name, same in by_type.items()
     }

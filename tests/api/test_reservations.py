@@ -98,6 +98,7 @@ def test_a_booking(pool: Pool, member: APIClient) -> None:
         "held_until": None,
         "queue_position": None,
         "is_no_show": False,
+        "waiting_for": "",
         "flag": None,
     }
     assert member.get(response["Location"]).json() == {

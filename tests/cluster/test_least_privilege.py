@@ -11,17 +11,24 @@ from django.utils import timezone
 from kubernetes import client as official
 from pytest_django.fixtures import Settings
 
+from gpuaas.inventory import gpu_operator, selectors
+from gpuaas.inventory.models import Device
 from onebox.state import ROOT
 from reconciler import garbage, naming
-from reconciler.cluster import Cluster, ClusterRefused, Ref, client
+from reconciler.cluster import Cluster, ClusterRefused, Manifest, Ref, client, ref_to
 from reservations import services
 from sessions.models import SessionState
 from tests.cluster import conftest
 from tests.cluster.test_whole_life import INSTALLATION, Product
 from tests.cluster.waiting import eventually
+from tests.make import GPU, SLICE
 
 MANIFEST = ROOT / "deploy" / "kubernetes" / "reconciler-rbac.yaml"
+OPERATOR_MANIFEST = ROOT / "deploy" / "kubernetes" / "reconciler-gpu-operator.yaml"
+OPERATOR = "gpu-operator"
+FENCE = "the reconciler works in the namespaces of sessions only"
 NAMESPACE, ACCOUNT = "gpuaas-system", "reconciler"
+NODE = "gpu-node-1"
 
 
 @pytest.fixture
@@ -84,6 +91,87 @@ def test_a_bookings_whole_life_needs_no_more(
 def test_what_it_does_not_need_it_may_not_read(reconcilers_cluster: Cluster, ref: Ref) -> None:
     with pytest.raises(ClusterRefused):
         reconcilers_cluster.get(ref)
+
+
+@pytest.fixture
+def operators_cluster(cluster: Cluster, reconcilers_cluster: Cluster) -> Iterator[Cluster]:
+    """Return the same with the role for the GPU Operator, which has its namespace."""
+    documents = list(yaml.safe_load_all(OPERATOR_MANIFEST.read_text()))
+    made = [cluster.apply(document) for document in documents]
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR}})
+    eventually(lambda: _is_let_in(reconcilers_cluster))
+    yield reconcilers_cluster
+    for name in (gpu_operator.MIG_CONFIG_MAP, gpu_operator.PLUGIN_CONFIG_MAP):
+        made += [found] if (found := cluster.get(Ref("v1", "ConfigMap", name, OPERATOR))) else []
+    for each in made:
+        cluster.delete(ref_to(each), uid=each["metadata"]["uid"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_tells_the_gpu_operator_how_a_node_is_cut(
+    operators_cluster: Cluster, cluster: Cluster, settings: Settings
+) -> None:
+    settings.INSTALLATION = INSTALLATION
+    product = Product(operators_cluster)
+    Device.objects.filter(resource_name=SLICE).update(gpu_index=0)
+    Device.objects.filter(resource_name=GPU).update(gpu_index=1)
+    product.row.gpu_operator_namespace = OPERATOR
+    product.row.save()
+    told = selectors.operators_view(product.row)
+    before = _labels(cluster)
+
+    eventually(lambda: not product.reconcile().waiting)
+
+    for name in (gpu_operator.MIG_CONFIG_MAP, gpu_operator.PLUGIN_CONFIG_MAP):
+        assert cluster.get(Ref("v1", "ConfigMap", name, OPERATOR)) is not None
+    assert _labels(cluster) == {**before, **told.labels[NODE]}
+
+
+@pytest.fixture
+def fenced(operators_cluster: Cluster) -> Cluster:
+    """Return the same once the policies are in force, a moment after they were made."""
+    other = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "other", "namespace": OPERATOR},
+    }
+    eventually(lambda: FENCE in _refusal(operators_cluster, other))
+    return operators_cluster
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(conftest.BUILD_SECONDS)
+@pytest.mark.parametrize("kubeconfig", ["controlplane"], indirect=True, scope="session")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": {"labels": {"gpuaas.io/mine": "yes"}}},
+        {"metadata": {"annotations": {"gpuaas.io/mine": "yes"}}},
+        {"spec": {"unschedulable": True}},
+        {"spec": {"taints": [{"key": "mine", "effect": "NoExecute"}]}},
+    ],
+    ids=["another-label", "annotation", "cordon", "taint"],
+)
+def test_nothing_else_of_a_node_is_its_to_change(fenced: Cluster, change: dict[str, Any]) -> None:
+    metadata = {"name": NODE, **change.get("metadata", {})}
+    node = {"apiVersion": "v1", "kind": "Node", **change, "metadata": metadata}
+
+    assert FENCE in _refusal(fenced, node)
+
+
+def _refusal(kube: Cluster, manifest: Manifest) -> str:
+    try:
+        kube.apply(manifest)
+    except ClusterRefused as refused:
+        return str(refused)
+    return ""
+
+
+def _labels(kube: Cluster) -> dict[str, str]:
+    node = kube.get(Ref("v1", "Node", NODE))
+    assert node is not None
+    found: dict[str, str] = node["metadata"]["labels"]
+    return found
 
 
 def test_it_cannot_make_itself_more(reconcilers_cluster: Cluster) -> None:

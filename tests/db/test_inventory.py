@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from django.core.management import CommandError, call_command
 from pytest_django import DjangoAssertNumQueries
 
 from gpuaas.audit.models import AuditEvent
@@ -238,3 +239,23 @@ def test_names() -> None:
 
 def test_facts_are_ordered_by_what_they_are() -> None:
     assert DeviceFacts(GPU, 0, "p", 1, 1) < DeviceFacts(GPU, 1, "a", 0, 1)
+
+
+def test_what_the_gpu_operator_is_told_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    pool = make.pool()
+    Device.objects.filter(resource_name=SLICE).update(gpu_index=0)
+    Device.objects.filter(resource_name=GPU).update(gpu_index=1)
+    unknown = make.node(of=pool)
+
+    call_command("show_gpu_layouts", pool.cluster.name)
+
+    shown = yaml.safe_load(capsys.readouterr().out)
+    told = selectors.operators_view(pool.cluster)
+    assert shown["custom-mig-config"] == told.mig_config
+    assert shown["device-plugin-config"] == told.plugin_config
+    assert list(shown["left alone"]) == [unknown.name]
+
+
+def test_a_cluster_that_is_not_there_has_no_layouts() -> None:
+    with pytest.raises(CommandError, match="no cluster named nowhere"):
+        call_command("show_gpu_layouts", "nowhere")

@@ -25,6 +25,7 @@ DATA: dict[str, Any] = {
     "minutes_left": 15,
     "role": "manager",
     "device": "gpu-node-1: Whole GPU #0",
+    "node": "gpu-node-1",
     "percent": 80,
     "month": "March 2026",
     "spent": "800.00 EUR",
@@ -57,6 +58,8 @@ WHO = {
     "membership.granted": ({PERSON}, ""),
     "membership.ending": ({PERSON}, ""),
     "device.failed": (set(), "admins"),
+    "node.frozen": (set(), "admins"),
+    "node.differs": (set(), "admins"),
 }
 TITLES = {
     "reservation.approved": f"Booked: {WHAT}",
@@ -80,6 +83,8 @@ TITLES = {
     "membership.granted": "You are now manager of Vision",
     "membership.ending": "Your role in Vision ends soon",
     "device.failed": "Failed: gpu-node-1: Whole GPU #0",
+    "node.frozen": "No session starts on gpu-node-1",
+    "node.differs": "Other devices than booked with: gpu-node-1",
 }
 
 

@@ -47,6 +47,18 @@ def test_a_window_that_opened_without_a_session_says_so(minutes_late: int, headl
     assert told(reservation, None, 1 + minutes_late / 60).now.headline == headline
 
 
+def test_a_booking_waits_for_a_node_that_cannot_be_relied_on_and_says_why() -> None:
+    reservation = make.reservation(at=make.window(1, 5))
+    node = reservation.placed_on
+    node.frozen_because = "its GPUs are being partitioned anew"
+
+    early, late = told(reservation, None, 0.5), told(reservation, None, 1.5)
+
+    assert early.now.headline == "Booked"
+    assert late.now.headline == "Waiting for its GPU"
+    assert late.now.sentence.startswith(f"{node.name}: its GPUs are being partitioned anew.")
+
+
 def test_while_it_is_prepared_the_page_says_what_it_waits_for() -> None:
     session = make.session()
     session.waiting_for = "the quota controller has not counted yet"

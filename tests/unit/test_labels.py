@@ -178,7 +178,10 @@ def ready(status: str) -> list[dict[str, str]]:
 
 
 def test_a_report_counts_devices_and_not_slots(node: dict[str, Any]) -> None:
-    assert report_of(node) == NodeReport("gpu-node-1", {GPU: 1, SLICE: 4}, is_ready=True)
+    shown = {GPU: 4, SLICE: 8}
+    assert report_of(node) == NodeReport(
+        "gpu-node-1", {GPU: 1, SLICE: 4}, is_ready=True, slots=shown, mig_state="success"
+    )
 
 
 @pytest.mark.parametrize(("status", "is_ready"), [("True", True), ("False", False), ("?", False)])

@@ -45,6 +45,7 @@ class NodeOutput(serializers.Serializer[Node]):
     is_ready = serializers.BooleanField()
     reported_devices = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
     reported_at = serializers.DateTimeField(allow_null=True)
+    frozen_because = serializers.CharField()
 
 
 class DeviceOutput(serializers.Serializer[Device]):

@@ -110,10 +110,15 @@ class ReservationOutput(serializers.Serializer[Any]):
     held_until = serializers.DateTimeField(allow_null=True)
     queue_position = serializers.SerializerMethodField()
     is_no_show = serializers.BooleanField()
+    waiting_for = serializers.SerializerMethodField()
     flag = serializers.SerializerMethodField()
 
     def get_approver(self, reservation: Any) -> str:
         return policy.Approver(reservation.approver).name.lower() if reservation.approver else ""
+
+    def get_waiting_for(self, reservation: Any) -> str:
+        """Say why its node lets it wait although its window is open; empty if it does not."""
+        return selectors.why_it_waits(reservation, now=timezone.now())
 
     def get_queue_position(self, reservation: Any) -> int | None:
         return selectors.queue_position(reservation)

@@ -19,18 +19,21 @@ from gpuaas.inventory.services.refusals import (
     ClosureOver,
     ClosureRefused,
     ImportRefused,
+    NothingToShare,
     PlatformAdminsOnly,
     ReasonMissing,
     StaleInventory,
     Unchanged,
 )
 from gpuaas.inventory.services.reports import record_report, record_reports
+from gpuaas.inventory.services.sharing import share_devices
 
 __all__ = [
     "ClosureOver",
     "ClosureRefused",
     "ImportRefused",
     "ImportReport",
+    "NothingToShare",
     "PlatformAdminsOnly",
     "ReasonMissing",
     "StaleInventory",
@@ -46,4 +49,5 @@ __all__ = [
     "record_reports",
     "set_device_state",
     "set_node_schedulable",
+    "share_devices",
 ]

@@ -30,6 +30,12 @@ class StaleInventory(errors.DomainError):
     code = "stale"
 
 
+class NothingToShare(errors.DomainError):
+    """The cluster keeps every session to its own devices: sharing them is not for a word to say."""
+
+    code = "nothing_to_share"
+
+
 class ClosureRefused(errors.DomainError):
     """Rules speak against the closure; ``problems`` has every reason."""
 

@@ -6,24 +6,35 @@ from datetime import datetime
 from django.db import transaction
 
 from gpuaas.audit import services as audit
+from gpuaas.inventory import selectors, trust
 from gpuaas.inventory.labels import NodeReport
 from gpuaas.inventory.models import Cluster, Node
+from gpuaas.notifications import services as notifications
 
 
 def record_report(
-    *, node: Node, reported_devices: Mapping[str, int], is_ready: bool, now: datetime
+    *,
+    node: Node,
+    reported_devices: Mapping[str, int] | None,
+    is_ready: bool,
+    now: datetime,
+    frozen_because: str = "",
 ) -> bool:
     """Keep what the cluster shows of ``node``; return whether it differs from the last time.
 
-    A report older than the one that is kept has no effect.
+    ``reported_devices`` is None where that cannot be relied on and nothing could be before.  While
+    there is a ``frozen_because``, no session starts there, and administrators are told once.  A
+    report older than the one that is kept has no effect.
     """
-    devices = dict(reported_devices)
-    differs = devices != node.reported_devices or is_ready != node.is_ready
+    devices = None if reported_devices is None else dict(reported_devices)
+    frozen_because = frozen_because[:300]
+    seen = {"reported_devices": devices, "is_ready": is_ready, "frozen_because": frozen_because}
+    differs = any(getattr(node, column) != value for column, value in seen.items())
     with transaction.atomic():
         changed = (
             Node.objects.filter(pk=node.pk)
             .exclude(reported_at__gt=now)
-            .update(reported_devices=devices, is_ready=is_ready, reported_at=now)
+            .update(**seen, reported_at=now)
         )
         if changed and differs:
             audit.record(
@@ -34,7 +45,10 @@ def record_report(
                 node=node.name,
                 devices=devices,
                 is_ready=is_ready,
+                frozen_because=frozen_because,
             )
+        if changed and frozen_because and frozen_because != node.frozen_because:
+            _tell_of_freeze(node, frozen_because, now)
     return bool(changed and differs)
 
 
@@ -48,22 +62,42 @@ def record_reports(
     """Keep one look at all nodes of ``cluster``; return a line for each node that differs.
 
     A node that the cluster does not show has no devices and is not ready; one that is
-    ``unreadable`` keeps its last report.  Nodes that the inventory does not know are left to the
-    import.
+    ``unreadable`` keeps its last report.  One that is being partitioned keeps its last devices:
+    what it shows until that is done means nothing.  Nodes that the inventory does not know are
+    left to the import.
     """
     by_name = {report.name: report for report in reports}
+    expected = selectors.expected_on(cluster) if cluster.gpu_operator_namespace else {}
     lines, same = [], []
     for node in Node.objects.filter(cluster=cluster).exclude(name__in=unreadable):
         report = by_name.get(node.name, NodeReport(node.name, {}, is_ready=False))
-        if report.devices == node.reported_devices and report.is_ready == node.is_ready:
+        devices = report.devices if trust.is_settled(report) else node.reported_devices
+        why = trust.doubt(report, expected.get(node.name))
+        seen = (devices, report.is_ready, why)
+        if seen == (node.reported_devices, node.is_ready, node.frozen_because):
             same.append(node.pk)
         elif record_report(
-            node=node, reported_devices=report.devices, is_ready=report.is_ready, now=now
+            node=node,
+            reported_devices=devices,
+            is_ready=report.is_ready,
+            frozen_because=why,
+            now=now,
         ):
-            lines.append(f"{node.name}: {_in_words(report)}")
+            lines.append(f"{node.name}: {_in_words(report)}{why and f', frozen: {why}'}")
     # One statement, however many nodes there are: most of the time nothing changed.
     Node.objects.filter(pk__in=same).exclude(reported_at__gt=now).update(reported_at=now)
     return tuple(lines)
+
+
+def _tell_of_freeze(node: Node, why: str, now: datetime) -> None:
+    notifications.announce(
+        "node.frozen",
+        key=f"node.frozen:{node.pk}:{now.isoformat()}",
+        subject=f"node:{node.pk}",
+        team=None,
+        at=now,
+        data={"node": node.name, "reason": why},
+    )
 
 
 def _in_words(report: NodeReport) -> str:

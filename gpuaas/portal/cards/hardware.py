@@ -49,6 +49,7 @@ class NodeCard:
     storage_gib: int
     types: tuple[TypeLine, ...]
     reported_at: datetime | None
+    frozen_because: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ def node_card(node: "Node", types: "Iterable[TypeCount]") -> NodeCard:
             for each in types
         ),
         reported_at=node.reported_at,
+        frozen_because=node.frozen_because,
     )
 
 
@@ -145,4 +147,6 @@ def _node_badge(node: "Node") -> Badge:
         return Badge("unschedulable", "Closed by its cluster", "warning")
     if not node.is_ready:
         return Badge("not_ready", "Not ready", "danger")
+    if node.frozen_because:
+        return Badge("frozen", "Nothing starts", "warning")
     return Badge("ready", "In service", "success")

@@ -153,6 +153,14 @@ def _before(reservation: "Reservation", now: datetime) -> Now:
             "danger",
             "alert-triangle",
         )
+    why = selectors.why_it_waits(reservation, now=now)
+    if why:
+        return Now(
+            "Waiting for its GPU",
+            f"{why}. It starts as soon as the GPUs there can be relied on.",
+            "warning",
+            "alert-triangle",
+        )
     if now < reservation.starts_at:
         return Now(
             "Booked",

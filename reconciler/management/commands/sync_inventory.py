@@ -34,6 +34,12 @@ class Command(BaseCommand):
         found = selectors.enabled_clusters().filter(name=cluster).first()
         if found is None:
             raise CommandError(f"no enabled cluster named {cluster}")
+        if found.gpu_operator_namespace and not dry_run:
+            # What it shows follows from the inventory: read back, the two would confirm each other.
+            raise CommandError(
+                f"{cluster} is configured from the inventory: change that with import_inventory;"
+                " --dry-run shows where the two differ"
+            )
         try:
             with closing(connect(found)) as kube:
                 nodes = [labels.facts_of(node) for node in kube.find("v1", "Node")]

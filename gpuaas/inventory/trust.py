@@ -1,0 +1,58 @@
+"""Whether what a node shows can be relied on; else why not, for people.  Pure.
+
+While a node's GPUs are partitioned anew it shows the old devices, none, or some: no number of it
+means anything.  Where the product tells the GPU Operator how to cut and multiply, what the node
+shows has to be what it was told, too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gpuaas.inventory.labels import NodeReport
+
+SUCCESS: Final = "success"
+_WHY: Final = {
+    "pending": "its GPUs are being partitioned anew",
+    "rebooting": "it restarts so that its GPUs can be partitioned anew",
+    "failed": "partitioning its GPUs failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the inventory has of one type on a node, and how often the plugin hands each out."""
+
+    in_service: int
+    total: int
+    replicas: int
+
+    @property
+    def slots(self) -> frozenset[int]:
+        """What the node may show: a broken device is shown until the plugin notices, or not."""
+        return frozenset(n * self.replicas for n in range(self.in_service, self.total + 1))
+
+
+def is_settled(report: NodeReport) -> bool:
+    """Return whether the node's numbers mean anything: it is not being partitioned right now.
+
+    A node without the label has no MIG manager, and nothing to wait for.
+    """
+    return report.mig_state in ("", SUCCESS)
+
+
+def doubt(report: NodeReport, expected: Mapping[str, Expected] | None) -> str:
+    """Return why nothing should start on the node, empty when it can.
+
+    ``expected`` is by type; None where the product does not tell the operator anything.
+    """
+    if not is_settled(report):
+        return _WHY.get(report.mig_state, f"the state of its GPUs is {report.mig_state!r}")
+    if expected is None or not report.is_ready:
+        return ""
+    for name in sorted(expected.keys() | report.slots.keys()):
+        shown, wanted = report.slots.get(name, 0), expected.get(name, Expected(0, 0, 1)).slots
+        if shown not in wanted:
+            least = " or ".join(str(number) for number in sorted(wanted))
+            return f"it offers {shown} of {name}, and {least} were expected"
+    return ""
