@@ -7,11 +7,31 @@ from tokenomics.selectors.planning import (
     scenarios_visible_to,
     teams_to_save_in,
 )
+from tokenomics.selectors.usage import (
+    Coverage,
+    coverage_of,
+    coverages_of,
+    differences,
+    entries_of,
+    gpu_by_booking_and_hour,
+    gpu_entries_of,
+    usage_by_booking_and_hour,
+    usage_by_day,
+)
 
 __all__ = [
+    "Coverage",
+    "coverage_of",
+    "coverages_of",
+    "differences",
     "entered_prices",
+    "entries_of",
+    "gpu_by_booking_and_hour",
+    "gpu_entries_of",
     "may_enter_prices",
     "prices",
     "scenarios_visible_to",
     "teams_to_save_in",
+    "usage_by_booking_and_hour",
+    "usage_by_day",
 ]

@@ -1,0 +1,106 @@
+"""How many meter readings a second the ledger takes, with their sums by hour and by day.
+
+    python benchmarks/metering.py [--rows N] [--batch N] [--writers N ...]
+
+Into a ledger that has entries already, on a durable PostgreSQL; then the same events once more.
+"""
+
+import argparse
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import world
+
+if TYPE_CHECKING:
+    from tokenomics.core.ledger import Booking, Usage
+
+NOON = datetime(2026, 10, 14, 12, tzinfo=UTC)
+BOOKINGS = 200
+MODELS = ("qwen-7b", "llama-8b", "gpt-oss-120b")
+
+
+def readings(bookings: "Sequence[Booking]", first: int, rows: int) -> "list[Usage]":
+    """Return readings as they come: one minute after another, of every booking and model."""
+    from tokenomics.core.ledger import Usage  # noqa: PLC0415 -- after Django is set up
+
+    made = []
+    for number in range(first, first + rows):
+        minute, of = divmod(number, len(bookings) * len(MODELS))
+        started = NOON + timedelta(minutes=minute)
+        made.append(
+            Usage(
+                source="cluster/lab",
+                event_id=f"pod-{of:04}/vllm@{started:%Y-%m-%dT%H:%M:%S}",
+                booking=bookings[of // len(MODELS)],
+                engine="vllm",
+                model=MODELS[of % len(MODELS)],
+                started_at=started,
+                ended_at=started + timedelta(minutes=1),
+                prompt_computed=40_000 + number % 977,
+                prompt_cached=9_000,
+                generated=12_000,
+                requests=60,
+                is_reading=True,
+                evidence={"from": {"generated": number}, "to": {"generated": number + 12_000}},
+            )
+        )
+    return made
+
+
+def seconds_to_book(entries: "Sequence[Usage]", *, batch: int, writers: int) -> float:
+    """Return how long ``writers`` take to book all of ``entries`` between them."""
+    from django.db import connection  # noqa: PLC0415
+
+    from tokenomics.services import usage  # noqa: PLC0415
+
+    def write(mine: "Sequence[Usage]") -> None:
+        for at in range(0, len(mine), batch):
+            usage.record(mine[at : at + batch], now=NOON + timedelta(days=1))
+        connection.close()
+
+    share = -(-len(entries) // writers)
+    threads = [
+        threading.Thread(target=write, args=(entries[n * share : (n + 1) * share],))
+        for n in range(writers)
+    ]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Book, book again, and print rows a second."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--batch", type=int, default=2_000)
+    parser.add_argument("--writers", type=int, nargs="+", default=[1, 2])
+    asked = parser.parse_args()
+    with world.database():
+        from tests import make  # noqa: PLC0415 -- after Django is set up
+        from tokenomics import selectors  # noqa: PLC0415
+        from tokenomics.core.ledger import Booking, month_of  # noqa: PLC0415
+
+        made = [make.reservation() for _ in range(BOOKINGS)]
+        bookings = [
+            Booking(each.pk, each.team_id, each.pool_id, each.starts_at, each.ends_at)
+            for each in made
+        ]
+        first = 0
+        seconds_to_book(readings(bookings, first, asked.rows), batch=asked.batch, writers=1)
+        for writers in asked.writers:
+            first += asked.rows
+            entries = readings(bookings, first, asked.rows)
+            for what in ("new", "told again"):
+                took = seconds_to_book(entries, batch=asked.batch, writers=writers)
+                print(f"{writers} writers, {what}: {asked.rows / took:,.0f} rows/s")
+        print("sums that differ from the ledger:", len(selectors.differences(month_of(NOON))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""The one way into the ledgers of usage, and the sums by hour and day that go with them."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar, Final, TypeVar
+
+from django.db import transaction
+
+from gpuaas.audit import services as audit
+from gpuaas.core.errors import DomainError
+from tokenomics.core.ledger import GpuUsage, Usage, charged_month, hour_of
+from tokenomics.services import bulk
+
+AT_ONCE: Final = 10_000
+"""So many rows go into one transaction at the most: what holds locks stays short."""
+
+_OF_LEDGER: Final = {
+    "source": "text",
+    "event_id": "text",
+    "digest": "bytea",
+    "started_at": "timestamptz",
+    "ended_at": "timestamptz",
+    "arrived_at": "timestamptz",
+    "hour": "timestamptz",
+    "charged_month": "date",
+}
+_USAGE: Final = {
+    **_OF_LEDGER,
+    "reservation_id": "bigint",
+    "team_id": "bigint",
+    "pool_id": "bigint",
+    "is_reading": "boolean",
+    "engine": "text",
+    "model": "text",
+    "prompt_computed": "bigint",
+    "prompt_cached": "bigint",
+    "generated": "bigint",
+    "requests": "bigint",
+    "evidence": "jsonb",
+}
+_GPU: Final = {
+    **_OF_LEDGER,
+    "cluster_id": "bigint",
+    "node": "text",
+    "gpu_uuid": "text",
+    "instance": "text",
+    "reservation_id": "bigint",
+    "seen_ms": "bigint",
+    "active_ms": "bigint",
+    "energy_mj": "bigint",
+}
+_TOKENS: Final = dict.fromkeys(
+    ("prompt_computed", "prompt_cached", "generated", "requests", "entries"), "bigint"
+)
+_HOUR_KEYS: Final = {
+    "reservation_id": "bigint",
+    "model": "text",
+    "hour": "timestamptz",
+    "charged_month": "date",
+    "is_reading": "boolean",
+}
+_HOUR_CARRIED: Final = {"team_id": "bigint", "pool_id": "bigint"}
+_DAY_KEYS: Final = {
+    "charged_month": "date",
+    "team_id": "bigint",
+    "pool_id": "bigint",
+    "model": "text",
+    "day": "date",
+    "is_reading": "boolean",
+}
+_GPU_KEYS: Final = {
+    "reservation_id": "bigint",
+    "gpu_uuid": "text",
+    "instance": "text",
+    "hour": "timestamptz",
+    "charged_month": "date",
+    "cluster_id": "bigint",
+}
+_GPU_SUMS: Final = {
+    "seen_ms": "sum(seen_ms)",
+    "active_ms": "sum(coalesce(active_ms, 0))",
+    "active_seen_ms": "coalesce(sum(seen_ms) FILTER (WHERE active_ms IS NOT NULL), 0)",
+    "measured_ms": "coalesce(sum(seen_ms) FILTER (WHERE energy_mj IS NOT NULL), 0)",
+    "energy_mj": "sum(coalesce(energy_mj, 0))",
+}
+
+
+E = TypeVar("E", Usage, GpuUsage)
+
+
+class ToldOtherwise(DomainError):
+    """An event of that source and id is in the ledger, with another body."""
+
+    code: ClassVar[str] = "event_told_otherwise"
+
+
+class TooManyEntries(DomainError):
+    """More entries at once than one transaction takes."""
+
+    code: ClassVar[str] = "too_many_events"
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What became of some entries: ``known`` were in the ledger already, with the same body."""
+
+    fresh: int
+    known: int
+
+
+def record(entries: Sequence[Usage], *, now: datetime, closed_before: date | None = None) -> Booked:
+    """Book usage: all of it, or none.  What is in the ledger already is accepted without effect.
+
+    ``closed_before`` is the first month that is not closed.  Raises `ToldOtherwise`, which also
+    leaves a row in the audit trail, or `TooManyEntries`.
+    """
+    rows = []
+    for digest, each in _once(entries):
+        hour = hour_of(each.started_at, each.ended_at)
+        rows.append(
+            (
+                each.source,
+                each.event_id,
+                digest,
+                each.started_at,
+                each.ended_at,
+                now,
+                hour,
+                charged_month(hour, arrived_at=now, closed_before=closed_before),
+                each.booking.reservation_id,
+                each.booking.team_id,
+                each.booking.pool_id,
+                each.is_reading,
+                each.engine,
+                each.model,
+                each.prompt_computed,
+                each.prompt_cached,
+                each.generated,
+                each.requests,
+                each.evidence,
+            )
+        )
+    return _book("tokenomics_usageentry", rows, _book_usage, given=len(entries), now=now)
+
+
+def record_gpus(
+    entries: Sequence[GpuUsage], *, now: datetime, closed_before: date | None = None
+) -> Booked:
+    """Book what GPUs did, as `record` does with tokens."""
+    rows = []
+    for digest, each in _once(entries):
+        hour = hour_of(each.started_at, each.ended_at)
+        rows.append(
+            (
+                each.source,
+                each.event_id,
+                digest,
+                each.started_at,
+                each.ended_at,
+                now,
+                hour,
+                charged_month(hour, arrived_at=now, closed_before=closed_before),
+                each.cluster_id,
+                each.node,
+                each.gpu_uuid,
+                each.instance,
+                each.reservation_id,
+                each.seen_ms,
+                each.active_ms,
+                each.energy_mj,
+            )
+        )
+    return _book("tokenomics_gpuentry", rows, _book_gpus, given=len(entries), now=now)
+
+
+def _book(table: str, rows: list[Any], write: Any, *, given: int, now: datetime) -> Booked:
+    if given > AT_ONCE:
+        raise TooManyEntries(f"{given} entries at once: send at most {AT_ONCE}")
+    if not rows:
+        return Booked(0, 0)
+    try:
+        with transaction.atomic():
+            fresh = write(table, rows)
+            if fresh < len(rows):
+                told = [(source, event, digest) for source, event, digest, *_ in rows]
+                _refuse(bulk.told_otherwise(table, told))
+    except ToldOtherwise as error:
+        with transaction.atomic():
+            audit.record("usage.refused", subject=table, actor=None, at=now, reason=str(error))
+        raise
+    return Booked(fresh, given - fresh)
+
+
+def _book_usage(table: str, rows: list[Any]) -> int:
+    """Insert the rows, add what is new to its hours and days, and return how many are new."""
+    sums = bulk.insert(
+        table,
+        _USAGE,
+        rows,
+        keys=_HOUR_KEYS | _HOUR_CARRIED,
+        sums={name: f"sum(coalesce({name}, 0))" for name in _TOKENS if name != "entries"},
+    )
+    if not sums:
+        return 0
+    bulk.add("tokenomics_usagehour", _HOUR_KEYS, _HOUR_CARRIED, _TOKENS, sums)
+    days: dict[tuple[Any, ...], Counter[str]] = {}
+    for _, model, hour, month, is_reading, team, pool, *figures in sums:
+        key = (month, team, pool, model, hour.date(), is_reading)
+        day = days.setdefault(key, Counter())
+        day.update(dict(zip(_TOKENS, figures, strict=True)))
+    by_day = [(*key, *(total[name] for name in _TOKENS)) for key, total in days.items()]
+    bulk.add("tokenomics_usageday", _DAY_KEYS, {}, _TOKENS, by_day)
+    return sum(row[-1] for row in sums)
+
+
+def _book_gpus(table: str, rows: list[Any]) -> int:
+    sums = bulk.insert(table, _GPU, rows, keys=_GPU_KEYS, sums=_GPU_SUMS)
+    if sums:
+        columns = dict.fromkeys((*_GPU_SUMS, "entries"), "bigint")
+        bulk.add("tokenomics_gpuhour", _GPU_KEYS, {}, columns, sums)
+    return sum(row[-1] for row in sums)
+
+
+def _once(entries: Iterable[E]) -> Iterable[tuple[bytes, E]]:
+    """Return each event once, after its digest; one told in two ways at once is refused."""
+    seen: dict[tuple[str, str], tuple[bytes, E]] = {}
+    for each in entries:
+        key, digest = (each.source, each.event_id), each.digest
+        if seen.setdefault(key, (digest, each))[0] != digest:
+            _refuse([key])
+    return seen.values()
+
+
+def _refuse(others: Sequence[tuple[str, str]]) -> None:
+    if others:
+        source, event_id = others[0]
+        more = f", and {len(others) - 1} more" if len(others) > 1 else ""
+        raise ToldOtherwise(
+            f"event {event_id} of {source} was told with other figures{more}: nothing was booked"
+        )
