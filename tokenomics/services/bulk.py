@@ -56,14 +56,14 @@ def insert(
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [_json(columns, rows)])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def told_otherwise(table: str, told: Sequence[tuple[str, str, bytes]]) -> list[tuple[str, str]]:
     """Return source and event id of those that are kept with another digest."""
     with connection.cursor() as cursor:
         cursor.execute(_OTHERS.format(table=table), [_json(("source", "event_id", "digest"), told)])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def add(table: str, keys: Columns, carried: Columns, sums: Columns, rows: Rows) -> None:
