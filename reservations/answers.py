@@ -102,6 +102,8 @@ class Bound(enum.StrEnum):
     OUT_OF_SERVICE = "out_of_service"
     OVER = "over"
     NOT_APPROVED = "not_approved"
+    RULES = "rules"
+    """Limits, the budget or what needs an approval allow no more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,7 +251,15 @@ class MembershipAdmin(ServicesAdmin[Membership]):
 class ApiTokenAdmin(ReadOnlyAdmin[ApiToken]):
     """Whose programs come in, and how to shut one out."""
 
-    list_display = ("name", "person", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_display = (
+        "name",
+        "person",
+        "scope",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
     list_select_related = ("person",)
     search_fields = ("name", "public_id", "person__username")
     exclude = ("digest",)

@@ -136,6 +136,21 @@ class Membership(models.Model):
         return self.expires_at is None or now < self.expires_at
 
 
+class TokenScope(models.TextChoices):
+    """What of what its person may do a token may do; each includes those before it."""
+
+    READ = "read", "Look"
+    BOOK = "book", "Look and book"
+    FULL = "full", "All that I may do"
+
+    def includes(self, needed: "TokenScope") -> bool:
+        """Return whether what takes ``needed`` may be done with it."""
+        return _WIDER.index(self) >= _WIDER.index(needed)
+
+
+_WIDER = (TokenScope.READ, TokenScope.BOOK, TokenScope.FULL)
+
+
 class ApiToken(models.Model):
     """Lets a program act as ``person``.  Of its secret only the SHA-256 is here."""
 
@@ -143,6 +158,9 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=60)
     public_id = models.CharField(max_length=12, unique=True)
     digest = models.CharField(max_length=64)
+    scope = models.CharField(
+        max_length=4, choices=TokenScope.choices, default=TokenScope.FULL, db_default="full"
+    )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)  # to the hour
@@ -159,6 +177,9 @@ class ApiToken(models.Model):
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("created_at")),
                 name="token_expires_after_it_is_made",
+            ),
+            models.CheckConstraint(
+                condition=Q(scope__in=TokenScope.values), name="token_scope_known"
             ),
         )
 

@@ -51,7 +51,9 @@ TAGS: Final[Mapping[str, str]] = {
     "pools": "What can be booked, what is free, rules and prices",
     "reservations": "Book, wait, decide, change, end",
     "schema": "This document",
+    "series": "Book again and again",
     "sessions": "The workspaces of bookings",
+    "templates": "What you book again and again, under a name",
     "teams": "Teams, their members and limits",
     "tokens": "API tokens",
     "usage": "GPU-hours and what they cost",
@@ -113,7 +115,7 @@ class Operation(AutoSchema):
 
     def _usual(self, operation: Mapping[str, Any]) -> Iterator[HTTPStatus]:
         """Yield the refusals that follow from what the operation is."""
-        yield HTTPStatus.UNAUTHORIZED
+        yield from (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
         parameters = operation.get("parameters", ())
         places = {each.get("in") for each in parameters}
         if "query" in places:

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from rest_framework import views
 
+from gpuaas.accounts.models import TokenScope
 from gpuaas.api import once
 
 
@@ -12,6 +13,8 @@ class APIView(views.APIView):
 
     # Its service takes locks and commits by itself: nothing may enclose it.
     commits_itself: ClassVar[bool] = False
+    # What a token has to be for to change something here.
+    takes_scope: ClassVar[TokenScope] = TokenScope.FULL
     # What it answers is shown once, and kept nowhere.
     answers_secret: ClassVar[bool] = False
 

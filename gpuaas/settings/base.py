@@ -37,6 +37,9 @@ KEEP_NOTICES_DAYS = env.env_int("GPUAAS_KEEP_NOTICES_DAYS", 90)
 # How long an API token may live at most.
 API_TOKEN_MAX_DAYS = env.env_int("GPUAAS_API_TOKEN_MAX_DAYS", 365)
 
+# How often one person asks the REST API a minute; 0 is no limit.
+API_REQUESTS_PER_MINUTE = env.env_int("GPUAAS_API_REQUESTS_PER_MINUTE", 600)
+
 # --- Django --------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "gpuaas.apps.AdminSiteConfig",
@@ -267,7 +270,11 @@ REST_FRAMEWORK = {
         "gpuaas.api.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "gpuaas.api.limits.WithinScope",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["gpuaas.api.limits.PerMinute"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["gpuaas.api.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",

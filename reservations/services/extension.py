@@ -1,7 +1,8 @@
 """Ending later: how long a booking can be extended, and extending it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -29,6 +30,7 @@ OF_THE_WHOLE: Final = frozenset({"window_too_long", "approval_needed"})
 OF_WHAT_IS_ADDED: Final = frozenset(
     {"pool_not_allowed", "too_many_units_at_once", "gpu_hours_per_week", "budget_exceeded"}
 )
+_MINUTE: Final = timedelta(minutes=1)
 _AGAIN: Final = "somebody else changed this reservation just now: look again"
 
 
@@ -44,12 +46,11 @@ class _Calendar:
 def longest_extension(*, reservation: Reservation, now: datetime) -> Extension:
     """Return the latest end that the reservation can have at the moment, and what bounds it.
 
-    Limits of the team that count what else it books are not looked at; `extend` does.
-
     Raises:
         CannotExtend: it is over, or its node is out of service.
     """
-    return _longest(_calendar(reservation, now), _at_most(reservation))
+    longest = _longest(_calendar(reservation, now), _at_most(reservation))
+    return _within_rules(reservation, longest, now)
 
 
 def extend(
@@ -59,6 +60,9 @@ def extend(
 
     Under the pool's capacity lock, as admission.  One that has started keeps its devices; bookings
     that have not are moved out of its way.  The end it has already is no change and no error.
+
+    As late as possible is as far as calendar, rules and budget let it; where the rules allow
+    nothing more they say so.
 
     Raises:
         NotYourTeam: the team is archived: it ends what it has, and gets no more.
@@ -75,8 +79,8 @@ def extend(
             f"{reservation.team} is archived: a platform administrator brings it back"
         )
     at_most = _at_most(reservation)
-    until = ends_at or _longest(_calendar(reservation, now), at_most).until
     for _ in range(admission.EVALUATIONS):
+        until = ends_at or _as_late_as_possible(reservation, at_most, now)
         terms = _terms(reservation, until, now)
         rules.ensure_ledger(reservation.team, version=terms.ledger_version)
         with exclusion_as_busy(), transaction.atomic(durable=True):
@@ -180,19 +184,26 @@ def _terms(reservation: Reservation, until: datetime, now: datetime) -> Terms:
     Lengths and approvals are about the whole window; what is counted, and paid, about what is
     added: the team's own booking does not stand against itself.
     """
+    problems, terms = _evaluated(reservation, until, now)
+    if problems:
+        raise WishRefused(problems)
+    return terms
+
+
+def _evaluated(
+    reservation: Reservation, until: datetime, now: datetime
+) -> tuple[Sequence[policy.Problem], Terms]:
     if until < reservation.ends_at:
         at = f"{reservation.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         message = f"it ends later than that already: choose an end after {at}"
-        raise WishRefused([policy.Problem("not_an_extension", "ends_at", message)])
+        return [policy.Problem("not_an_extension", "ends_at", message)], Terms()
     whole = _evaluate(reservation, Window(reservation.starts_at, until), now)
     added = _evaluate(reservation, Window(reservation.ends_at, until), now)
     against = [
         *(each for each in whole.problems if each.code in OF_THE_WHOLE),
         *(each for each in added.problems if each.code in OF_WHAT_IS_ADDED),
     ]
-    if problems := [each for each in against if not _stays_approved(reservation, each)]:
-        raise WishRefused(problems)
-    return added.terms
+    return [each for each in against if not _stays_approved(reservation, each)], added.terms
 
 
 def _stays_approved(reservation: Reservation, problem: policy.Problem) -> bool:
@@ -215,6 +226,35 @@ def _at_most(reservation: Reservation) -> datetime:
     )
     bounds = [policy.LONGEST, *(each.longest for each in of.rules.sources if each.longest)]
     return reservation.starts_at + min(bounds)
+
+
+def _as_late_as_possible(reservation: Reservation, at_most: datetime, now: datetime) -> datetime:
+    """Return the latest end with room that rules allow; where they allow none, the room's."""
+    longest = _longest(_calendar(reservation, now), at_most)
+    allowed = _within_rules(reservation, longest, now).until
+    return allowed if allowed > reservation.ends_at else longest.until
+
+
+def _within_rules(reservation: Reservation, longest: Extension, now: datetime) -> Extension:
+    """Return how much of ``longest`` the rules allow, to the minute.
+
+    What they allow for a while they allow for less: so few ends are tried.
+    """
+    ends_at = reservation.ends_at
+
+    def is_allowed(until: datetime) -> bool:
+        return not _evaluated(reservation, until, now)[0]
+
+    if longest.until <= ends_at or is_allowed(longest.until):
+        return longest
+    good, bad = 0, -(-(longest.until - ends_at) // _MINUTE)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if is_allowed(ends_at + middle * _MINUTE):
+            good = middle
+        else:
+            bad = middle
+    return Extension(ends_at + good * _MINUTE, Bound.RULES)
 
 
 def _longest(calendar: _Calendar, at_most: datetime) -> Extension:

@@ -97,6 +97,7 @@ BOUND_IN_WORDS: Final = {
     Bound.OUT_OF_SERVICE: "its server, or a device of it, is out of service",
     Bound.OVER: "it is over",
     Bound.NOT_APPROVED: "it is not approved yet",
+    Bound.RULES: "a limit or the budget of the team, or of the pool, allows no more",
 }
 
 

@@ -54,4 +54,4 @@ def test_a_program_hears_when_its_token_ends(
     with django_assert_max_num_queries(2):
         body = program.get(ME).json()
 
-    assert body["token"] == {"name": "ci", "expires_at": "2026-03-01T17:00:00Z"}
+    assert body["token"] == {"name": "ci", "scope": "full", "expires_at": "2026-03-01T17:00:00Z"}

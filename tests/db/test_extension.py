@@ -10,7 +10,7 @@ from gpuaas.notifications.models import OutboxMessage
 from reservations import services
 from reservations.answers import Bound, Extension
 from reservations.lifecycle import State
-from reservations.models import DeviceHold, Reservation
+from reservations.models import DeviceHold, Reservation, TeamRules, UnitPrice
 from tests import make
 from tests.make import SLICE
 
@@ -116,6 +116,46 @@ def test_alone_it_can_be_as_long_as_any_booking(pool: Pool) -> None:
 
     assert extend(mine, None).window.length == timedelta(days=14)
     assert longest(mine) == Extension(mine.ends_at, Bound.LONGEST)
+
+
+@pytest.mark.parametrize(
+    ("limits", "until"),
+    [
+        ({"budget_minor": 350}, 5.5),  # three hours and a half, at one euro an hour
+        ({"gpu_hours_per_week": 2}, 8),  # of a quarter of a GPU, two of them are booked
+        ({"approval_above_minutes": 4 * 60}, 4),
+        ({"longest_minutes": 3 * 60}, 3),
+    ],
+)
+def test_as_long_as_possible_is_as_long_as_rules_and_budget_allow(
+    pool: Pool, limits: dict[str, int], until: float
+) -> None:
+    mine = active(pool)
+    money = {"currency": "EUR"} if "budget_minor" in limits else {}
+    TeamRules.objects.create(team=mine.team, **limits, **money)
+    UnitPrice.objects.create(
+        pool=pool,
+        resource_name=SLICE,
+        minor_units_per_unit_hour=100,
+        currency="EUR",
+        valid_from=make.at(-9),
+        set_at=make.at(-9),
+    )
+    bound = Bound.LONGEST if "longest_minutes" in limits else Bound.RULES
+
+    assert longest(mine) == Extension(make.at(until), bound)
+    assert extend(mine, None).ends_at == make.at(until)
+    assert longest(mine).until == mine.ends_at
+
+
+def test_where_rules_allow_no_more_they_say_so(pool: Pool) -> None:
+    mine = active(pool)
+    TeamRules.objects.create(team=mine.team, concurrent_units=0)
+
+    assert longest(mine) == Extension(make.at(2), Bound.RULES)
+    with pytest.raises(services.WishRefused) as refusal:
+        extend(mine, None)
+    assert [each.code for each in refusal.value.problems] == ["too_many_units_at_once"]
 
 
 def test_a_closure_bounds_it(pool: Pool) -> None:

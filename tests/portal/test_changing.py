@@ -40,7 +40,7 @@ def test_the_page_says_until_when_one_can_have_it(
 ) -> None:
     mine = book(1, 3)
 
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(33):
         shown = browser.get(page("change", mine)).content.decode()
 
     assert "You can have it until" in shown

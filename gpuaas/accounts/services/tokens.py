@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from gpuaas.accounts import tokens
-from gpuaas.accounts.models import ApiToken, User
+from gpuaas.accounts.models import ApiToken, TokenScope, User
 from gpuaas.audit import services as audit
 from gpuaas.core import errors
 
@@ -35,9 +35,17 @@ class TokenNameTaken(errors.DomainError):
 
 
 def create_token(
-    *, person: User, name: str, expires_at: datetime, longest: timedelta, now: datetime
+    *,
+    person: User,
+    name: str,
+    expires_at: datetime,
+    longest: timedelta,
+    now: datetime,
+    scope: TokenScope = TokenScope.FULL,
 ) -> tuple[ApiToken, str]:
     """Make a token for ``person`` and return it with its text, which is not kept anywhere.
+
+    It may do what its ``scope`` says of what ``person`` may do.
 
     Raises:
         TokenRefused: ``expires_at`` is not after ``now``, or further off than ``longest``.
@@ -63,6 +71,7 @@ def create_token(
             name=name,
             public_id=drawn.public_id,
             digest=drawn.digest,
+            scope=scope,
             created_at=now,
             expires_at=expires_at,
         )
@@ -72,6 +81,7 @@ def create_token(
             actor=person,
             at=now,
             name=name,
+            scope=scope.value,
             expires_at=expires_at.isoformat(),
         )
     return made, drawn.text

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from gpuaas.accounts.models import TokenScope
 from gpuaas.api import inputs, preconditions, reach
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, moved
@@ -65,6 +66,8 @@ class ReservationReject(APIView):
 class ReservationConfirm(APIView):
     """Take what is held because its turn in line has come."""
 
+    takes_scope = TokenScope.BOOK
+
     @moved("Take what is held", ReservationOutput)
     def post(self, request: Request, public_id: UUID) -> Response:
         person, now = caller(request), timezone.now()
@@ -75,6 +78,8 @@ class ReservationConfirm(APIView):
 
 class ReservationOpen(APIView):
     """Note that the workspace is used, and say where it is."""
+
+    takes_scope = TokenScope.BOOK
 
     @described("Open the workspace", answers=AddressOutput, refuses=(409,))
     def post(self, request: Request, public_id: UUID) -> Response:
@@ -93,6 +98,8 @@ class ReservationOpen(APIView):
 
 class ReservationPass(APIView):
     """Leave what is held to the next in line."""
+
+    takes_scope = TokenScope.BOOK
 
     @moved("Pass on what is held", ReservationOutput)
     def post(self, request: Request, public_id: UUID) -> Response:

@@ -36,6 +36,7 @@ class OwnTeamOutput(serializers.Serializer[Membership]):
 
 class OwnTokenOutput(serializers.Serializer[ApiToken]):
     name = serializers.CharField()
+    scope = serializers.CharField()
     expires_at = serializers.DateTimeField()
 
 

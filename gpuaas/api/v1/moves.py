@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from gpuaas.accounts.models import TokenScope
 from gpuaas.api import fields, inputs, reach
 from gpuaas.api.callers import caller
 from gpuaas.api.described import moved
@@ -59,6 +60,8 @@ class MoveInput(inputs.StrictInput):
 class ReservationShorten(APIView):
     """Let a booking end earlier; what it gives back is free at once."""
 
+    takes_scope = TokenScope.BOOK
+
     @moved("Shorten a booking", ReservationOutput, takes=ShorterInput, refuses=(403, 409, 422))
     def post(self, request: Request, public_id: UUID) -> Response:
         now = timezone.now()
@@ -80,6 +83,7 @@ class ReservationMove(APIView):
     Without a new end, a new start keeps the length.
     """
 
+    takes_scope = TokenScope.BOOK
     commits_itself = True
 
     @moved("Move a booking", ReservationOutput, takes=MoveInput, refuses=(403, 409, 422, 503))

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gpuaas.accounts import selectors as accounts
-from gpuaas.accounts.models import User
+from gpuaas.accounts.models import TokenScope, User
 from gpuaas.api import fields, inputs, offers, once, pages, preconditions, reach
 from gpuaas.api.callers import caller
 from gpuaas.api.described import ETAG, IF_MATCH, LOCATION, described, listed_by_cursor, moved
@@ -178,6 +178,7 @@ def _show(rows: Iterable[Any]) -> list[dict[str, Any]]:
 class ReservationList(APIView):
     """The bookings of the teams the caller sees, the latest start first; and booking."""
 
+    takes_scope = TokenScope.BOOK
     commits_itself = True
 
     @listed_by_cursor("List bookings", ReservationOutput, asks=ListFilter)
@@ -276,6 +277,7 @@ class ReservationDetail(APIView):
 class ReservationAcceptOffer(APIView):
     """Exchange a booking in trouble for one of its offers: both or neither."""
 
+    takes_scope = TokenScope.BOOK
     commits_itself = True
 
     @described(
@@ -301,6 +303,8 @@ class ReservationAcceptOffer(APIView):
 class ReservationCancel(APIView):
     """End a booking that is not wanted any more, started or not."""
 
+    takes_scope = TokenScope.BOOK
+
     @moved("Cancel a booking", ReservationOutput)
     def post(self, request: Request, public_id: UUID) -> Response:
         return _end(services.cancel, request, public_id)
@@ -308,6 +312,8 @@ class ReservationCancel(APIView):
 
 class ReservationGiveBack(APIView):
     """End a running booking early: others can have the rest of its window."""
+
+    takes_scope = TokenScope.BOOK
 
     @moved("Give a running booking back", ReservationOutput)
     def post(self, request: Request, public_id: UUID) -> Response:
@@ -348,6 +354,7 @@ class ReservationExtension(APIView):
 class ReservationExtend(APIView):
     """Let a booking end later.  The same end again is no error."""
 
+    takes_scope = TokenScope.BOOK
     commits_itself = True
 
     @moved(

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gpuaas.accounts import selectors as accounts
+from gpuaas.accounts.models import TokenScope
 from gpuaas.api import fields, inputs, once, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import LOCATION, described, listed_by_cursor
@@ -112,6 +113,7 @@ class SeriesFilter(inputs.CursorQuery):
 class SeriesList(APIView):
     """The series of the teams the caller sees, the newest first; and booking one."""
 
+    takes_scope = TokenScope.BOOK
     commits_itself = True
 
     @listed_by_cursor("List series", SeriesOutput, asks=SeriesFilter)
@@ -185,6 +187,7 @@ class SeriesDetail(APIView):
 class SeriesCancel(APIView):
     """Cancel what of a series has not started; what runs goes on."""
 
+    takes_scope = TokenScope.BOOK
     commits_itself = True
 
     @described("Cancel a series", answers=CanceledOutput, refuses=(403,))

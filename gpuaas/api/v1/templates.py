@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gpuaas.accounts import selectors as accounts
-from gpuaas.accounts.models import User
+from gpuaas.accounts.models import TokenScope, User
 from gpuaas.api import fields, inputs, once, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import LOCATION, described, listed_by_cursor
@@ -78,6 +78,8 @@ class BookInput(inputs.StrictInput):
 class TemplateList(APIView):
     """One's templates, and those shared with the teams one books for; and making one."""
 
+    takes_scope = TokenScope.BOOK
+
     @listed_by_cursor("List templates", TemplateOutput, asks=inputs.CursorQuery)
     def get(self, request: Request) -> Response:
         inputs.CursorQuery(data=request.query_params).is_valid(raise_exception=True)
@@ -119,6 +121,8 @@ class TemplateList(APIView):
 class TemplateDetail(APIView):
     """One template."""
 
+    takes_scope = TokenScope.BOOK
+
     @described("Look at a template", answers=TemplateOutput)
     def get(self, request: Request, public_id: UUID) -> Response:
         return Response(TemplateOutput(_template(caller(request), public_id)).data)
@@ -135,6 +139,7 @@ class TemplateDetail(APIView):
 class TemplateBook(APIView):
     """Book what a template says."""
 
+    takes_scope = TokenScope.BOOK
     commits_itself = True
 
     @described(

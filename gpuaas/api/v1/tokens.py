@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gpuaas.accounts import selectors, services
-from gpuaas.accounts.models import ApiToken
+from gpuaas.accounts.models import ApiToken, TokenScope
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
 from gpuaas.api.described import described, listed
@@ -24,6 +24,7 @@ from gpuaas.api.views import APIView
 class TokenInput(inputs.StrictInput):
     name = serializers.CharField(max_length=60)
     expires_at = fields.InstantField()
+    scope = serializers.ChoiceField(choices=TokenScope.values, default=TokenScope.FULL.value)
 
 
 class TokenOutput(serializers.Serializer[ApiToken]):
@@ -31,6 +32,7 @@ class TokenOutput(serializers.Serializer[ApiToken]):
 
     id = serializers.CharField(source="public_id")
     name = serializers.CharField()
+    scope = serializers.CharField()
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
     last_used_at = serializers.DateTimeField(allow_null=True)
@@ -74,6 +76,7 @@ class TokenList(APIView):
             person=caller(request),
             name=data.validated_data["name"],
             expires_at=data.validated_data["expires_at"],
+            scope=TokenScope(data.validated_data["scope"]),
             longest=timedelta(days=settings.API_TOKEN_MAX_DAYS),
             now=timezone.now(),
         )

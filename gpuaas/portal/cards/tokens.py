@@ -16,6 +16,7 @@ class TokenCard:
 
     public_id: str
     name: str
+    scope: str
     start: str
     badge: Badge
     is_live: bool
@@ -37,6 +38,7 @@ def token_card(token: "ApiToken", *, now: datetime) -> TokenCard:
     return TokenCard(
         public_id=token.public_id,
         name=token.name,
+        scope=token.get_scope_display(),
         start=f"gpuaas_{token.public_id}_…",
         badge=badge,
         is_live=is_live,

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from django import forms
 
+from gpuaas.accounts.models import TokenScope
+
 DAYS: Final = (7, 30, 90, 365)
 
 
@@ -11,6 +13,7 @@ class TokenForm(forms.Form):
     """A name to know it by, and for how many days it works: ``longest`` at most."""
 
     name = forms.CharField(max_length=60, error_messages={"required": "Give it a name."})
+    scope = forms.ChoiceField(choices=TokenScope.choices, required=False)
     days = forms.TypedChoiceField(coerce=int)
 
     def __init__(self, *args: Any, longest: int, **kwargs: Any) -> None:
@@ -19,4 +22,5 @@ class TokenForm(forms.Form):
         self.fields["days"].choices = [  # type: ignore[attr-defined]
             (days, f"{days} day{'s' if days > 1 else ''}") for days in offered
         ]
+        self.initial.setdefault("scope", TokenScope.FULL.value)
         self.initial.setdefault("days", offered[min(1, len(offered) - 1)])

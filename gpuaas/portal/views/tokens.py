@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from gpuaas.accounts import selectors, services
-from gpuaas.accounts.models import User
+from gpuaas.accounts.models import TokenScope, User
 from gpuaas.core.errors import DomainError
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards.tokens import token_card
@@ -36,6 +36,7 @@ def tokens(request: PortalRequest, user: User) -> HttpResponse:
             person=user,
             name=form.cleaned_data["name"],
             expires_at=now + timedelta(days=form.cleaned_data["days"]),
+            scope=TokenScope(form.cleaned_data["scope"] or TokenScope.FULL),
             longest=timedelta(days=settings.API_TOKEN_MAX_DAYS),
             now=now,
         )
