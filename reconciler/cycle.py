@@ -1,14 +1,16 @@
 """One pass over one cluster: look, run the phases in order, look again while something moves.
 
 Level-triggered: nothing is remembered from one pass to the next.  One item that fails is put off
-and the pass goes on.
+and the pass goes on.  What asks the cluster runs side by side, a session on one thread at a time;
+rows are written by the pass's own thread.
 """
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -21,7 +23,7 @@ from gpuaas.inventory.models import Cluster
 from reconciler import cluster as port
 from reconciler import connections, observe
 from reconciler.phases import attendance, hardware, opening, repair, start, stop, upkeep
-from reconciler.provision import Outcome, Waiting
+from reconciler.provision import Job, Outcome, Waiting
 from reconciler.world import World
 from sessions import services as sessions
 from sessions.models import WorkspaceSession
@@ -29,8 +31,9 @@ from sessions.models import WorkspaceSession
 logger = logging.getLogger(__name__)
 
 # A pass that waits for the cluster looks again after a pause, as long as something moves, and is
-# over before the next tick comes.
-PAUSE_SECONDS: Final = 1.0
+# over before the next tick comes.  The first pauses are short: much is done in a blink.
+FIRST_PAUSE_SECONDS: Final = 0.25
+LONGEST_PAUSE_SECONDS: Final = 1.0
 PATIENCE: Final = timedelta(seconds=10)
 LONGEST_PASS: Final = timedelta(seconds=24)
 
@@ -40,7 +43,7 @@ class Phase(Protocol):
 
     def due(self, cluster: Cluster, now: datetime) -> Iterable[Any]: ...
 
-    def act(self, item: Any, world: World, now: datetime) -> Outcome: ...
+    def act(self, item: Any, world: World, now: datetime) -> Outcome | Job[Any]: ...
 
 
 # Stop before start, so that back-to-back bookings hand over; repair before start, so that what
@@ -104,52 +107,83 @@ def run(
         if not alone:
             report.skipped = "another pass over this cluster is running"
             return report
-        began_at = moved_at = clock()
-        while True:
-            seen_before = dict(report.waiting)
-            world = World(
-                kube, observe.look(kube, installation=settings.INSTALLATION), dry_run=dry_run
+        with ThreadPoolExecutor(settings.RECONCILE_THREADS, "reconcile") as threads:
+            _look_and_act(
+                cluster, kube, threads, clock=clock, dry_run=dry_run, pause=pause, report=report
             )
-            with transaction.atomic() if dry_run else nullcontext():
-                _act_on_all(cluster, world, now=clock(), report=report)
-                if dry_run:
-                    transaction.set_rollback(True)
-            now = clock()
-            if world.changes or report.waiting != seen_before:
-                moved_at = now
-            if dry_run or not report.waiting:
-                break
-            if now - moved_at > PATIENCE or now - began_at > LONGEST_PASS:
-                break
-            pause(PAUSE_SECONDS)
     report.api_calls = dict(Counter(kube.calls) - calls_before)
     return report
 
 
-def _act_on_all(cluster: Cluster, world: World, *, now: datetime, report: Report) -> None:
+def _look_and_act(
+    cluster: Cluster,
+    kube: port.Cluster,
+    threads: Executor,
+    *,
+    clock: Callable[[], datetime],
+    dry_run: bool,
+    pause: Callable[[float], None],
+    report: Report,
+) -> None:
+    """Look and act until nothing waits, nothing moves, or the time of a pass is over."""
+    began_at = moved_at = clock()
+    pause_seconds = FIRST_PAUSE_SECONDS
+    while True:
+        seen_before = dict(report.waiting)
+        picture = observe.look(kube, installation=settings.INSTALLATION)
+        world = World(kube, picture, dry_run=dry_run)
+        with transaction.atomic() if dry_run else nullcontext():
+            _act_on_all(cluster, world, threads, now=clock(), report=report)
+            if dry_run:
+                transaction.set_rollback(True)
+        now = clock()
+        if world.changes or report.waiting != seen_before:
+            moved_at = now
+        if dry_run or not report.waiting:
+            return
+        if now - moved_at > PATIENCE or now - began_at > LONGEST_PASS:
+            return
+        pause(pause_seconds)
+        pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _act_on_all(
+    cluster: Cluster, world: World, threads: Executor, *, now: datetime, report: Report
+) -> None:
     """Run every phase on what it finds due, in one look's light."""
     report.looks += 1
     report.waiting.clear()
     sessions.record_look(cluster=cluster, now=now)
     for name, phase in PHASES:
+        at_work = []
         for item in phase.due(cluster, now):
-            _act(name, phase, item, world=world, now=now, report=report)
+            with _isolated(name, item, now=now, report=report) as attempt:
+                found = phase.act(item, world, now)
+                if isinstance(found, Job):
+                    at_work.append((item, found, threads.submit(found.work)))
+                else:
+                    attempt.outcome = found
+        for item, job, working in at_work:
+            with _isolated(name, item, now=now, report=report) as attempt:
+                attempt.outcome = job.record(working.result())
     report.changes.extend(world.changes)
 
 
-def _act(
-    name: str,
-    phase: Phase,
-    item: Any,
-    *,
-    world: World,
-    now: datetime,
-    report: Report,
-) -> None:
+@dataclass(slots=True)
+class _Attempt:
+    """What came of one item; None while its job is at work, and when it failed."""
+
+    outcome: Outcome | None = None
+
+
+@contextmanager
+def _isolated(name: str, item: Any, *, now: datetime, report: Report) -> Iterator[_Attempt]:
+    """Let one item fail without the others: whatever goes wrong inside is noted and ends here."""
     session = item[0] if isinstance(item, tuple) else item
     label = f"{name}:{session}"
+    attempt = _Attempt()
     try:
-        outcome = phase.act(item, world, now)
+        yield attempt
     except errors.DomainError as error:  # somebody moved it between our read and our write
         logger.info("item moved meanwhile", extra={"item": label, "error": str(error)})
     except port.ClusterError as error:  # anticipated: the cluster's fault, not ours
@@ -161,9 +195,10 @@ def _act(
         report.put_off[label] = repr(error)
         _note_failure(session, error, now=now)
     else:
-        report.put_off.pop(label, None)
-        if isinstance(outcome, Waiting):
-            report.waiting[label] = outcome.reason
+        if attempt.outcome is not None:
+            report.put_off.pop(label, None)
+        if isinstance(attempt.outcome, Waiting):
+            report.waiting[label] = attempt.outcome.reason
 
 
 def _note_failure(item: object, error: Exception, *, now: datetime) -> None:

@@ -9,9 +9,8 @@ is not.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from reconciler import naming
 from reconciler.cluster import Manifest, is_terminating
 from reconciler.manifests import access, guardrails, network, storage, workspace
 from reconciler.manifests import namespace as namespaces
@@ -19,6 +18,8 @@ from reconciler.world import World
 from sessions import services
 from sessions.models import WorkspaceSession
 from sessions.spec import SessionSpec
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,21 @@ class Waiting:
 
 
 Outcome: TypeAlias = Done | Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[R]):
+    """What one item needs, in two parts.
+
+    ``work`` asks the cluster and touches no row: jobs of different sessions run side by side.
+    ``record`` writes down what came of it, and runs where the pass itself runs, one at a time.
+    A process that dies in between has lost nothing: the next look finds what was done.
+    """
+
+    work: Callable[[], R]
+    record: Callable[[R], Outcome]
+
+
 Step: TypeAlias = Callable[[SessionSpec, World], Outcome]
 
 
@@ -87,13 +103,7 @@ def ensure_workspace(spec: SessionSpec, world: World) -> Outcome:
     deployment = world.ensure(workspace.deployment(spec))
     if is_available(deployment):
         return Done()
-    pods = world.kube.find(
-        "v1",
-        "Pod",
-        namespace=spec.namespace,
-        labels={naming.COMPONENT_LABEL: naming.WORKSPACE},
-    )
-    return Waiting(why_not_available(deployment, pods))
+    return Waiting(why_not_available(deployment, world.workspace_pods(spec.namespace)))
 
 
 def ensure_access(spec: SessionSpec, world: World) -> Outcome:
@@ -125,9 +135,17 @@ def advance(spec: SessionSpec, world: World, *, steps: tuple[Step, ...] = STEPS)
 
 def converge(
     session: WorkspaceSession, spec: SessionSpec, world: World, *, now: datetime
+) -> Job[Outcome]:
+    """Return the job that advances one session and writes down how far it is."""
+    return Job(
+        work=lambda: advance(spec, world),
+        record=lambda outcome: _write_down(session, outcome, world, now=now),
+    )
+
+
+def _write_down(
+    session: WorkspaceSession, outcome: Outcome, world: World, *, now: datetime
 ) -> Outcome:
-    """Advance one session, and write down how far it is."""
-    outcome = advance(spec, world)
     namespace = world.picture.namespace(session.namespace)
     if namespace is not None:
         services.record_namespace(session=session, uid=namespace["metadata"]["uid"])

@@ -1,9 +1,12 @@
 """A cluster as it was seen, and the one way to change it: only what drifted, each change noted."""
 
+import threading
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler import naming
 from reconciler.cluster import Cluster, Manifest, Ref, ref_to
 from reconciler.observe import Picture
 
@@ -12,13 +15,16 @@ from reconciler.observe import Picture
 class World:
     """The picture, the cluster behind it, and the list of changes made since.
 
-    With ``dry_run`` nothing is sent; the changes are noted all the same.
+    With ``dry_run`` nothing is sent; the changes are noted all the same.  Threads may share it, as
+    long as no two of them are about the same session.
     """
 
     kube: Cluster
     picture: Picture
     dry_run: bool = False
     changes: list[str] = field(default_factory=list)
+    _pods: dict[str, list[Manifest]] | None = None
+    _listing: threading.Lock = field(default_factory=threading.Lock)
 
     def ensure(self, manifest: Manifest) -> Manifest:
         """Return the object with every field of ``manifest`` true; apply only what drifted."""
@@ -34,6 +40,20 @@ class World:
         self.changes.append(f"delete {ref}")
         if not self.dry_run:
             self.kube.delete(ref, uid=uid)
+
+    def workspace_pods(self, namespace: str) -> list[Manifest]:
+        """Return the workspace's pods in ``namespace``.
+
+        They are listed for all sessions at once, and only when somebody asks: one call a look,
+        however many sessions wait.
+        """
+        with self._listing:
+            if self._pods is None:
+                self._pods = defaultdict(list)
+                labels = {naming.COMPONENT_LABEL: naming.WORKSPACE}
+                for pod in self.kube.find("v1", "Pod", labels=labels):
+                    self._pods[pod["metadata"]["namespace"]].append(pod)
+            return self._pods.get(namespace, [])
 
 
 def drifted(desired: Any, observed: Any) -> bool:

@@ -321,6 +321,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
 }
 RECONCILE_INTERVAL_SECONDS = env.env_int("GPUAAS_RECONCILE_INTERVAL_SECONDS", 30)
+# How many sessions of a cluster are worked on at once.
+RECONCILE_THREADS = env.env_int("GPUAAS_RECONCILE_THREADS", 8)
 COLLECT_GARBAGE_INTERVAL_SECONDS = env.env_int("GPUAAS_COLLECT_GARBAGE_INTERVAL_SECONDS", 300)
 DELIVER_INTERVAL_SECONDS = env.env_int("GPUAAS_DELIVER_INTERVAL_SECONDS", 15)
 # Named, not imported: the schedule must not pull the reconciler into the web tier.  A tick that

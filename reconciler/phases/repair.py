@@ -5,7 +5,7 @@ from datetime import datetime
 
 from gpuaas.inventory.models import Cluster
 from reconciler import provision
-from reconciler.provision import Outcome
+from reconciler.provision import Job, Outcome
 from reconciler.world import World
 from sessions import selectors
 from sessions.models import SessionState, WorkspaceSession
@@ -19,7 +19,7 @@ def due(cluster: Cluster, now: datetime) -> Iterable[tuple[WorkspaceSession, Ses
     return zip(ready, selectors.specs_of(ready, cluster=cluster), strict=True)
 
 
-def act(item: tuple[WorkspaceSession, SessionSpec], world: World, now: datetime) -> Outcome:
+def act(item: tuple[WorkspaceSession, SessionSpec], world: World, now: datetime) -> Job[Outcome]:
     """Make true again what is not."""
     session, spec = item
     return provision.converge(session, spec, world, now=now)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from gpuaas.inventory.models import Cluster
 from reconciler import provision
-from reconciler.provision import Outcome, Waiting
+from reconciler.provision import Job, Outcome, Waiting
 from reconciler.world import World
 from sessions import selectors, services
 from sessions.models import SessionState, WorkspaceSession
@@ -19,7 +19,9 @@ def due(cluster: Cluster, now: datetime) -> Iterable[tuple[WorkspaceSession, Ses
     return zip(opening, selectors.specs_of(opening, cluster=cluster), strict=True)
 
 
-def act(item: tuple[WorkspaceSession, SessionSpec], world: World, now: datetime) -> Outcome:
+def act(
+    item: tuple[WorkspaceSession, SessionSpec], world: World, now: datetime
+) -> Outcome | Job[Outcome]:
     """Take the next steps towards a workspace that can be handed over."""
     session, spec = item
     if selectors.previous_is_leaving(session):
