@@ -72,8 +72,16 @@ class Report:
     skipped: str = ""
 
 
-def run_on_each_cluster(*, clock: Callable[[], datetime], dry_run: bool = False) -> list[Report]:
-    """Run one pass over every enabled cluster and return the reports."""
+def run_on_each_cluster(
+    *,
+    clock: Callable[[], datetime],
+    dry_run: bool = False,
+    patience: timedelta | None = None,
+) -> list[Report]:
+    """Run one pass over every enabled cluster, side by side, and return the reports.
+
+    A cluster that takes longer than ``patience`` is left at work and reported as put off.
+    """
     return connections.on_each_cluster(
         lambda cluster, kube: run(
             cluster=cluster,
@@ -82,6 +90,7 @@ def run_on_each_cluster(*, clock: Callable[[], datetime], dry_run: bool = False)
             dry_run=dry_run,
         ),
         unreached=lambda name, error: Report(name, put_off={name: error}),
+        patience=patience,
     )
 
 

@@ -9,8 +9,8 @@ from reservations import services as reservations
 
 @shared_task(name="reconciler.reconcile")
 def reconcile() -> None:
-    """One pass over every cluster."""
-    cycle.run_on_each_cluster(clock=timezone.now)
+    """One pass over every cluster; one that hangs does not hold up the next tick of the others."""
+    cycle.run_on_each_cluster(clock=timezone.now, patience=cycle.LONGEST_PASS)
 
 
 @shared_task(name="reconciler.collect_garbage")

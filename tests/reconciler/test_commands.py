@@ -99,6 +99,7 @@ def test_collect_garbage_reports_as_json(reachable: Cluster) -> None:
     assert status == 0
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("command", ["reconcile", "collect_garbage"])
 def test_a_cluster_that_is_down_delays_only_itself(reachable: Cluster, command: str) -> None:
     make.cluster(name="a-dark-one")
