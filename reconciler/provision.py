@@ -8,9 +8,10 @@ is not.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
+from reconciler import plain_words
 from reconciler.cluster import Manifest, is_terminating
 from reconciler.manifests import access, guardrails, network, storage, workspace
 from reconciler.manifests import namespace as namespaces
@@ -29,9 +30,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing is wrong, but the cluster needs time; look again."""
+    """The cluster needs time; look again.
+
+    ``hopeless_after`` is how long it makes sense to wait at most, None as long as for anything.
+    """
 
     reason: str
+    hopeless_after: timedelta | None = None
 
 
 Outcome: TypeAlias = Done | Waiting
@@ -103,7 +108,8 @@ def ensure_workspace(spec: SessionSpec, world: World) -> Outcome:
     deployment = world.ensure(workspace.deployment(spec))
     if is_available(deployment):
         return Done()
-    return Waiting(why_not_available(deployment, world.workspace_pods(spec.namespace)))
+    found = plain_words.why_not_available(deployment, world.workspace_pods(spec.namespace))
+    return Waiting(found.reason, found.hopeless_after)
 
 
 def ensure_access(spec: SessionSpec, world: World) -> Outcome:
@@ -150,7 +156,9 @@ def _write_down(
     if namespace is not None:
         services.record_namespace(session=session, uid=namespace["metadata"]["uid"])
     if isinstance(outcome, Waiting):
-        services.record_waiting(session=session, reason=outcome.reason, now=now)
+        services.record_waiting(
+            session=session, reason=outcome.reason, hopeless_after=outcome.hopeless_after, now=now
+        )
     else:
         services.record_ready(session=session, now=now)
     return outcome
@@ -161,29 +169,3 @@ def is_available(deployment: Manifest) -> bool:
     status: Mapping[str, Any] = deployment.get("status", {})
     current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 1)
     return bool(current and status.get("availableReplicas", 0) >= 1)
-
-
-def why_not_available(deployment: Manifest, pods: list[Manifest]) -> str:
-    """Return, for people, what the workspace waits for."""
-    for pod in pods:
-        status = pod.get("status", {})
-        for container in status.get("containerStatuses", []):
-            waiting = container.get("state", {}).get("waiting", {})
-            if waiting.get("reason") not in (None, "ContainerCreating"):
-                why = f"{waiting['reason']} {waiting.get('message', '')}"
-                return f"the workspace cannot start: {why.strip()}"
-        unscheduled = _condition(status, "PodScheduled", "False")
-        if unscheduled is not None:
-            return f"no room for the workspace's pod: {unscheduled}"
-    refused = _condition(deployment.get("status", {}), "ReplicaFailure", "True")
-    if refused is not None:
-        return f"the workspace's pod was refused: {refused}"
-    return "the workspace is starting"
-
-
-def _condition(status: Mapping[str, Any], kind: str, value: str) -> str | None:
-    """Return the message of the condition if it has that value."""
-    for condition in status.get("conditions", []):
-        if condition["type"] == kind and condition["status"] == value:
-            return str(condition.get("message", ""))
-    return None

@@ -1,6 +1,7 @@
 """A session from its birth to its end: its moves, its failures, and who uses it."""
 
 import uuid
+import zlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MAX_FAILURES: Final = 8
 FIRST_RETRY_AFTER: Final = timedelta(seconds=5)
 LONGEST_RETRY_AFTER: Final = timedelta(minutes=5)
+MOST_JITTER: Final = 0.2
 MOST_FAILURES_COUNTED: Final = 1_000
 PROVISIONING_AT_MOST: Final = timedelta(minutes=20)
 # Longer than the time between two looks, much shorter than an outage.
@@ -148,10 +150,17 @@ def record_ready(*, session: WorkspaceSession, now: datetime) -> None:
         _note(session, waiting_for="", failures=0, last_error="", retry_at=None)
 
 
-def record_waiting(*, session: WorkspaceSession, reason: str, now: datetime) -> None:
+def record_waiting(
+    *,
+    session: WorkspaceSession,
+    reason: str,
+    now: datetime,
+    hopeless_after: timedelta | None = None,
+) -> None:
     """Note what the cluster still has to do; give up when that takes far too long.
 
-    Only time that was watched counts: what an outage took away is no fault of the session.
+    ``hopeless_after`` says of this reason that waiting longer is useless.  Only time that was
+    watched counts: what an outage took away is no fault of the session.
     """
     reason = reason[:300]
     with transaction.atomic():
@@ -161,8 +170,14 @@ def record_waiting(*, session: WorkspaceSession, reason: str, now: datetime) -> 
         if session.state == SessionState.PROVISIONING.value:
             _count_waiting(session, now)
     provisioning = session.state == SessionState.PROVISIONING.value
-    if provisioning and session.waited_seconds > PROVISIONING_AT_MOST.total_seconds():
-        give_up(session=session, reason=f"not ready after 20 minutes: {reason}", now=now)
+    if not provisioning:
+        return
+    at_most = PROVISIONING_AT_MOST if hopeless_after is None else hopeless_after
+    if not at_most:
+        give_up(session=session, reason=f"it will never be ready: {reason}", now=now)
+    elif session.waited_seconds > at_most.total_seconds():
+        minutes = int(at_most.total_seconds()) // 60
+        give_up(session=session, reason=f"not ready after {minutes} minutes: {reason}", now=now)
 
 
 def record_failure(
@@ -186,6 +201,7 @@ def record_failure(
         return
     wait = min(FIRST_RETRY_AFTER * 2 ** min(failures - 1, 10), LONGEST_RETRY_AFTER)
     wait = min(max(wait, retry_after or wait), LONGEST_RETRY_AFTER)
+    wait += wait * _jitter(session, failures)
     with transaction.atomic():
         if session.last_error != error[:500]:
             _tell(session, f"Trying again soon: {error}", at=now, is_problem=True)
@@ -344,6 +360,12 @@ def _note_at(session: WorkspaceSession, field: str, now: datetime) -> None:
     before = getattr(session, field)
     if before is None or now - before >= NOTED_EVERY:
         _note(session, **{field: now})
+
+
+def _jitter(session: WorkspaceSession, failures: int) -> float:
+    """Return a fraction in [0, `MOST_JITTER`): what failed together does not come back together."""
+    seed = zlib.crc32(f"{session.public_id}:{failures}".encode())
+    return MOST_JITTER * seed / 2**32
 
 
 def _count_waiting(session: WorkspaceSession, now: datetime) -> None:
