@@ -22,7 +22,7 @@ from gpuaas.core import errors, locks
 from gpuaas.inventory.models import Cluster
 from reconciler import cluster as port
 from reconciler import connections, observe
-from reconciler.phases import attendance, hardware, opening, repair, start, stop, upkeep
+from reconciler.phases import attendance, hardware, opening, repair, start, stop, upkeep, warnings
 from reconciler.provision import Job, Outcome, Waiting
 from reconciler.world import World
 from sessions import services as sessions
@@ -47,7 +47,7 @@ class Phase(Protocol):
 
 
 # Stop before start, so that back-to-back bookings hand over; repair before start, so that what
-# people already use comes first.  Hardware comes last: nobody waits for it in this pass.
+# people already use comes first.  Warnings and hardware come last: nobody waits for them.
 PHASES: Final[tuple[tuple[str, Phase], ...]] = (
     ("stop", stop),
     ("repair", repair),
@@ -55,8 +55,13 @@ PHASES: Final[tuple[tuple[str, Phase], ...]] = (
     ("start", start),
     ("upkeep", upkeep),
     ("attendance", attendance),
+    ("warnings", warnings),
     ("hardware", hardware),
 )
+
+
+# However often a pass looks again, these ask the cluster once.
+ONCE_A_PASS: Final = frozenset({"warnings"})
 
 
 @dataclass(slots=True)
@@ -164,6 +169,8 @@ def _act_on_all(
     report.waiting.clear()
     sessions.record_look(cluster=cluster, now=now)
     for name, phase in PHASES:
+        if report.looks > 1 and name in ONCE_A_PASS:
+            continue
         at_work = []
         for item in phase.due(cluster, now):
             with _isolated(name, item, now=now, report=report) as attempt:

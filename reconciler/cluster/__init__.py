@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
+
+NO_ANSWER: Final = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,9 +65,11 @@ class Cluster(Protocol):
     """What the reconciler may ask of a cluster: every method succeeds or raises a `ClusterError`.
 
     ``calls`` counts the requests sent so far, by verb: get, list (one a page), apply, delete.
+    ``answers`` counts them by verb and HTTP status, `NO_ANSWER` where there was none.
     """
 
     calls: Counter[str]
+    answers: Counter[tuple[str, int]]
 
     def close(self) -> None:
         """Let go of the connections that are kept open; asking again opens new ones."""
@@ -86,8 +90,11 @@ class Cluster(Protocol):
         *,
         namespace: str = "",
         labels: Mapping[str, str | None] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> list[Manifest]:
         """Return every object of a kind that carries all ``labels`` (None: the key, any value).
+
+        ``fields`` are compared too; which ones a kind offers is the API server's.
 
         The listing is complete or an error: it is read in pages, and one that expires on the way
         starts again.  An empty ``namespace`` means all of them.

@@ -27,6 +27,7 @@ from kubernetes import config as official_config
 from requests.utils import should_bypass_proxies
 
 from reconciler.cluster import (
+    NO_ANSWER,
     Cluster,
     ClusterConflict,
     ClusterError,
@@ -100,6 +101,12 @@ PASSING_REFUSALS: Final = (
     "error looking up service account",
 )
 
+
+def _selector(wanted: Mapping[str, str | None]) -> str:
+    """Return a label or field selector as the API reads it."""
+    return ",".join(key if value is None else f"{key}={value}" for key, value in wanted.items())
+
+
 # The official loader keeps the names of the files it wrote in a module variable.
 _loading = threading.Lock()
 
@@ -132,11 +139,12 @@ def connect(kubeconfig: Path | None = None) -> Cluster:
 class KubernetesCluster:
     """A cluster behind one API server.  Threads may share it.
 
-    ``calls`` counts the requests that were sent, by verb.
+    ``calls`` counts the requests that were sent, by verb, ``answers`` what came of them.
     """
 
     def __init__(self, settings: official.Configuration, pool: urllib3.PoolManager) -> None:
         self.calls: Counter[str] = Counter()
+        self.answers: Counter[tuple[str, int]] = Counter()
         self._counting = threading.Lock()
         self._settings = settings
         self._pool = pool
@@ -160,17 +168,19 @@ class KubernetesCluster:
         *,
         namespace: str = "",
         labels: Mapping[str, str | None] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> list[Manifest]:
         path = _path(api_version, kind, namespace)
-        selector = ",".join(
-            key if value is None else f"{key}={value}" for key, value in (labels or {}).items()
-        )
+        selectors = {
+            "labelSelector": _selector(labels or {}),
+            "fieldSelector": _selector(fields or {}),
+        }
         for _ in range(LISTING_ATTEMPTS):
             try:
                 # The items of a list do not repeat what they are.
                 return [
                     {"apiVersion": api_version, "kind": kind} | item
-                    for item in self._pages(path, selector)
+                    for item in self._pages(path, selectors)
                 ]
             except _ExpiredError:
                 continue
@@ -198,10 +208,8 @@ class KubernetesCluster:
             return False
         return True
 
-    def _pages(self, path: str, selector: str) -> Iterator[Manifest]:
-        query = {"limit": str(PAGE_SIZE)}
-        if selector:
-            query["labelSelector"] = selector
+    def _pages(self, path: str, selectors: Mapping[str, str]) -> Iterator[Manifest]:
+        query = {"limit": str(PAGE_SIZE)} | {key: said for key, said in selectors.items() if said}
         while True:
             page = self._ask("list", "GET", path, query)
             yield from page.get("items") or []
@@ -222,6 +230,7 @@ class KubernetesCluster:
     ) -> Manifest:
         """Send one request and return the answer's JSON object, or raise a `ClusterError`."""
         url = f"{self._settings.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        status = NO_ANSWER
         with self._counting:
             self.calls[verb] += 1
         try:
@@ -231,11 +240,15 @@ class KubernetesCluster:
                 body=None if body is None else json.dumps(body).encode(),
                 headers=self._headers(content_type),
             )
-            status, text, headers = answer.status, answer.data.decode(), answer.headers
+            status, headers = answer.status, answer.headers
+            text = answer.data.decode()
         except (urllib3.exceptions.HTTPError, OSError, official_config.ConfigException) as error:
             raise ClusterUnavailable(f"no answer to {method} {path}: {_cut(str(error))}") from error
         except UnicodeDecodeError as error:
             raise ClusterUnavailable(f"the answer to {method} {path} is not text") from error
+        finally:
+            with self._counting:
+                self.answers[verb, status] += 1
         if not 200 <= status < 300:  # noqa: PLR2004 -- the range of success
             raise _failure(status, text, headers.get("Retry-After"))
         return _decoded(text, f"{method} {path}")

@@ -20,6 +20,7 @@ from sessions.services.life import (
     record_visit,
     record_waiting,
 )
+from sessions.services.story import record_warnings
 
 __all__ = [
     "MAX_FAILURES",
@@ -40,4 +41,5 @@ __all__ = [
     "record_use",
     "record_visit",
     "record_waiting",
+    "record_warnings",
 ]

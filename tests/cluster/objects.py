@@ -152,3 +152,17 @@ def one_of_each(namespace: str) -> list[Manifest]:
             },
         ),
     ]
+
+
+def event(namespace: str, name: str, *, kind: str) -> Manifest:
+    """Return an Event about the namespace's default account; ``kind`` is Normal or Warning."""
+    about = {"apiVersion": "v1", "kind": "ServiceAccount", "name": "default"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": namespace},
+        "involvedObject": {**about, "namespace": namespace},
+        "type": kind,
+        "reason": "Said",
+        "message": "something",
+    }

@@ -228,6 +228,26 @@ def test_find_sees_only_what_carries_all_labels(cluster: Cluster, namespace: str
     assert found(mark=mark, color="blue") == []
 
 
+def test_find_compares_fields(cluster: Cluster, namespace: str) -> None:
+    for kind in ("Normal", "Warning"):
+        cluster.apply(objects.event(namespace, f"said-{kind.lower()}", kind=kind))
+
+    found = cluster.find("v1", "Event", namespace=namespace, fields={"type": "Warning"})
+
+    names = [event["metadata"]["name"] for event in found]
+    assert "said-warning" in names
+    assert "said-normal" not in names
+
+
+def test_answers_are_counted_by_verb_and_status(cluster: Cluster, namespace: str) -> None:
+    before = cluster.answers.copy()
+
+    cluster.get(Ref("v1", "ConfigMap", "nothing-there", namespace))
+    cluster.apply(objects.config_map(namespace))
+
+    assert cluster.answers - before == {("get", 404): 1, ("apply", 201): 1}
+
+
 def test_find_keeps_to_a_namespace(cluster: Cluster, namespace: str) -> None:
     cluster.apply(objects.config_map(namespace))
 

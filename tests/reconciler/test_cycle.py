@@ -107,7 +107,7 @@ def test_an_idle_pass_asks_the_same_number_of_questions_however_many_sessions_ru
         installation.reconcile()
         calls.append(installation.reconcile().api_calls)
 
-    assert calls == [{"list": 11}] * 3
+    assert calls == [{"list": 12}] * 3
 
 
 def test_a_missed_hour_of_ticks_loses_nothing(installation: Installation) -> None:
@@ -493,3 +493,29 @@ def _of_kind(installation: Installation, kind: str, namespace: str) -> list[dict
         api_version, kind, namespace=namespace, labels=naming.ours("gpuaas")
     )
     return [{**each, "apiVersion": api_version} for each in found]
+
+
+def test_what_goes_wrong_in_its_namespace_is_told_once(installation: Installation) -> None:
+    reservation = booked(installation, 1, 4)
+    installation.at(1).reconcile()
+    namespace = namespace_of(reservation)
+    about = {"apiVersion": "v1", "kind": "Pod", "name": "vllm-0", "namespace": namespace}
+    for number in range(2):
+        installation.kube.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": f"vllm-0.{number}", "namespace": namespace},
+                "involvedObject": about,
+                "type": "Warning",
+                "reason": "OOMKilling",
+                "message": "Memory cgroup out of memory",
+            }
+        )
+
+    for hour in (1.1, 1.2):
+        installation.at(hour).reconcile()
+
+    session = WorkspaceSession.objects.get(reservation=reservation)
+    told = session.events.filter(is_problem=True).values_list("message", flat=True)
+    assert list(told) == ["vllm-0 used more memory than it may"]
