@@ -77,6 +77,10 @@ class Simulator:
         """Return how often each verb was asked of each resource, such as ``list namespaces``."""
         return self.call(lambda: dict(self.server.app.requests))
 
+    def show(self, pod: str, text: str) -> None:
+        """Let a pod show ``text``; it is named ``namespace/name:port/path``."""
+        self.call(lambda: self.server.app.shown.__setitem__(pod, text))
+
     def power(self, node: str, *, is_on: bool) -> None:
         """Take a node's power, or give it back."""
         registry = self.server.cluster.registry

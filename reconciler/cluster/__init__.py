@@ -64,7 +64,8 @@ class ClusterConflict(ClusterError):
 class Cluster(Protocol):
     """What the reconciler may ask of a cluster: every method succeeds or raises a `ClusterError`.
 
-    ``calls`` counts the requests sent so far, by verb: get, list (one a page), apply, delete.
+    ``calls`` counts the requests sent so far, by verb: get, list (one a page), read,
+    apply, delete.
     ``answers`` counts them by verb and HTTP status, `NO_ANSWER` where there was none.
     """
 
@@ -98,6 +99,17 @@ class Cluster(Protocol):
 
         The listing is complete or an error: it is read in pages, and one that expires on the way
         starts again.  An empty ``namespace`` means all of them.
+        """
+        ...
+
+    def read_pod(
+        self, namespace: str, pod: str, *, port: int, path: str, at_most_bytes: int
+    ) -> str:
+        """Return what a pod answers to GET ``path`` (begins with a slash), through the API server.
+
+        No answer in a few seconds, or one other than 200, is `ClusterUnavailable`; one that is
+        longer than ``at_most_bytes`` or is no text is `ClusterRefused`; and a pod that does not
+        exist is a `ClusterConflict`.
         """
         ...
 

@@ -12,6 +12,7 @@ import json
 import ssl
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -43,6 +44,7 @@ PAGE_SIZE: Final = 500
 LISTING_ATTEMPTS: Final = 3
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
 READ_TIMEOUT_SECONDS: Final = 15.0
+POD_TIMEOUT_SECONDS: Final = 5.0
 CONNECTIONS_KEPT: Final = 16
 MESSAGE_CHARS: Final = 256
 APPLY: Final = "application/apply-patch+yaml"
@@ -189,6 +191,40 @@ class KubernetesCluster:
             status_code=410,
         )
 
+    def read_pod(
+        self, namespace: str, pod: str, *, port: int, path: str, at_most_bytes: int
+    ) -> str:
+        target = f"{_path_of(Ref('v1', 'Pod', f'http:{pod}:{port}', namespace))}/proxy{quote(path)}"
+        with self._counting:
+            self.calls["read"] += 1
+        status = NO_ANSWER
+        try:
+            answer = self._pool.request(
+                "GET",
+                f"{self._settings.host}{target}",
+                headers={**self._headers("text/plain"), "Accept": "text/plain"},
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=POD_TIMEOUT_SECONDS),
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                status = answer.status
+                body = _bounded(answer, at_most_bytes)
+            finally:
+                # What is left of an answer is not waited for.
+                answer.close()
+        except (urllib3.exceptions.HTTPError, OSError, official_config.ConfigException) as error:
+            raise ClusterUnavailable(f"no answer to GET {target}: {_cut(str(error))}") from error
+        finally:
+            with self._counting:
+                self.answers["read", status] += 1
+        if status != 200:  # noqa: PLR2004 -- a pod that moves or has no content shows nothing
+            raise _unread(status, body.decode(errors="replace"))
+        try:
+            return body.decode()
+        except UnicodeDecodeError as error:
+            raise ClusterRefused(f"the answer to GET {target} is not text") from error
+
     def apply(self, manifest: Manifest) -> Manifest:
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         return self._ask(
@@ -271,6 +307,32 @@ class _NotFoundError(ClusterConflict):
 
 class _ExpiredError(ClusterUnavailable):
     """The rest of a listing is no longer kept."""
+
+
+def _bounded(answer: urllib3.BaseHTTPResponse, at_most_bytes: int) -> bytes:
+    """Read an answer to its end: not more than so much, and not for longer than so long."""
+    over_at = time.monotonic() + POD_TIMEOUT_SECONDS
+    parts, length = [], 0
+    while part := answer.read1(65_536):
+        parts.append(part)
+        length += len(part)
+        if length > at_most_bytes:
+            raise ClusterRefused(f"the pod's answer is longer than {at_most_bytes} bytes")
+        if time.monotonic() > over_at:
+            raise ClusterUnavailable(f"the pod's answer took longer than {POD_TIMEOUT_SECONDS} s")
+    return b"".join(parts)
+
+
+def _unread(status: int, text: str) -> ClusterError:
+    """Return what to do about a pod that does not show what was asked for.
+
+    Whether the status is the pod's or the API server's cannot always be told: only what is
+    certain (the pod is not there, we may not ask) is more than a pod that has trouble.
+    """
+    error = _failure(status, text, None)
+    if isinstance(error, ClusterConflict) or status == 403:  # noqa: PLR2004
+        return error
+    return ClusterUnavailable(str(error), status_code=status)
 
 
 def _failure(status: int, text: str, retry_after: str | None) -> ClusterError:

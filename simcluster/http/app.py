@@ -45,6 +45,7 @@ class App:
         self._verbs = Verbs(cluster, pages)
         self._control = Control(cluster, self.faults, pages, self.requests)
         self._watching: set[asyncio.Task[Any]] = set()
+        self.shown: dict[str, str] = {}
 
     def build(self) -> web.Application:
         """Return the application to serve."""
@@ -132,6 +133,8 @@ class App:
         if target.subresource == "log":
             self._cluster.registry.get(target.kind, target.namespace, target.name)
             return web.Response(text=LOG_TEXT)
+        if target.subresource == "proxy":
+            return self._shown_by(target, request.path.partition("/proxy")[2])
         asked = Asked(
             target,
             user,
@@ -141,6 +144,16 @@ class App:
             request.headers.get("User-Agent", ""),
         )
         return _json(*self._verbs.answer(asked))
+
+    def _shown_by(self, target: Target, path: str) -> web.Response:
+        """Answer as the pod would: with what it was told to show, else as one that listens not."""
+        name, _, port = target.name.removeprefix("http:").partition(":")
+        self._cluster.registry.get(target.kind, target.namespace, name)
+        text = self.shown.get(f"{target.namespace}/{name}:{port}{path}")
+        if text is None:
+            why = "error trying to reach service: connect: connection refused"
+            raise ApiError(503, "ServiceUnavailable", why)
+        return web.Response(text=text)
 
     async def _watched(self, request: web.Request, target: Target) -> web.StreamResponse:
         matches = test_of(target, request.query)

@@ -83,7 +83,7 @@ KINDS: Final = (
         selectable=("status.phase",),
     ),
     _core("Node", "nodes", "no", namespaced=False, selectable=("spec.unschedulable",)),
-    _core("Pod", "pods", "po", under="status log eviction", selectable=POD_FIELDS),
+    _core("Pod", "pods", "po", under="status log eviction proxy", selectable=POD_FIELDS),
     _core("PersistentVolume", "persistentvolumes", "pv", namespaced=False),
     _core("PersistentVolumeClaim", "persistentvolumeclaims", "pvc"),
     _core("ResourceQuota", "resourcequotas", "quota"),
