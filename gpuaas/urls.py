@@ -16,6 +16,7 @@ handler500 = "gpuaas.api.fallbacks.broken"
 
 urlpatterns = [
     path("api/v1/", include("gpuaas.api.v1.urls")),
+    path("", include("gpuaas.probes.urls")),
     path("", include("gpuaas.portal.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

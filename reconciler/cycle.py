@@ -121,10 +121,24 @@ def run(
         if not alone:
             report.skipped = "another pass over this cluster is running"
             return report
-        with ThreadPoolExecutor(settings.RECONCILE_THREADS, "reconcile") as threads:
-            _look_and_act(
-                cluster, kube, threads, clock=clock, dry_run=dry_run, pause=pause, report=report
-            )
+        began_at, error = time.monotonic(), ""
+        answers_before = kube.answers.copy()
+        try:
+            with ThreadPoolExecutor(settings.RECONCILE_THREADS, "reconcile") as threads:
+                _look_and_act(cluster, kube, threads, clock, dry_run, pause, report)
+        except Exception as unseen:
+            error = str(unseen) or type(unseen).__name__
+            raise
+        finally:
+            if not dry_run:
+                sessions.record_pass(
+                    cluster=cluster,
+                    seconds=time.monotonic() - began_at,
+                    answers=kube.answers - answers_before,
+                    put_off=len(report.put_off),
+                    error=error,
+                    now=clock(),
+                )
     report.api_calls = dict(Counter(kube.calls) - calls_before)
     return report
 
@@ -133,9 +147,8 @@ def _look_and_act(
     cluster: Cluster,
     kube: port.Cluster,
     threads: Executor,
-    *,
     clock: Callable[[], datetime],
-    dry_run: bool,
+    dry_run: bool,  # noqa: FBT001 -- all are the pass's own
     pause: Callable[[float], None],
     report: Report,
 ) -> None:

@@ -32,6 +32,7 @@ from gpuaas.inventory.selectors import ResourceType
 from reservations import capacity, lifecycle, placement, policy
 from reservations.capacity import Booking, Demand, Window
 from reservations.models import (
+    NOT_OVER,
     BookingFlag,
     BookingTemplate,
     DeviceHold,
@@ -512,3 +513,19 @@ def _live(cluster: Cluster) -> QuerySet[Reservation]:
         .select_related("team", "pool", "node", "requested_by")
         .order_by("starts_at", "pk")
     )
+
+
+def reasons_of_failures(*, since: datetime) -> list[str]:
+    """Return why reservations failed since then."""
+    failed = Reservation.objects.filter(
+        state=lifecycle.State.FAILED.value,
+        state_changed_at__gt=since,
+        starts_at__gt=since - 2 * policy.LONGEST,  # an index leads there
+    )
+    return list(failed.values_list("state_reason", flat=True))
+
+
+def live_by_state() -> dict[str, int]:
+    """Return how many reservations that are not over are in each state."""
+    live = Reservation.objects.filter(state__in=NOT_OVER)
+    return dict(live.values_list("state").annotate(Count("pk")).order_by())

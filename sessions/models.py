@@ -98,6 +98,29 @@ class ClusterWatch(models.Model):
         return f"{self.cluster} from {self.since:%Y-%m-%d %H:%M}"
 
 
+class PassRecord(models.Model):
+    """What the passes over a cluster came to, all together; it only grows.
+
+    The reconciler may be started anew at any time: what is counted here goes on.
+    """
+
+    cluster = models.OneToOneField(Cluster, on_delete=models.CASCADE, related_name="+")
+    passes = models.PositiveBigIntegerField(default=0, help_text="That saw the whole cluster")
+    failed_passes = models.PositiveBigIntegerField(default=0, help_text="That could not see it")
+    seconds = models.FloatField(default=0, help_text="Of all passes together")
+    at_most = models.JSONField(
+        default=dict, help_text="How many passes took at most so many seconds"
+    )
+    answers = models.JSONField(default=dict, help_text='Requests by "verb status"')
+    put_off = models.PositiveBigIntegerField(default=0, help_text="Items that failed")
+    last_seconds = models.FloatField(default=0)
+    last_error = models.CharField(max_length=500, blank=True)
+    completed_at = models.DateTimeField(null=True, help_text="The last one that saw it")
+
+    def __str__(self) -> str:
+        return f"{self.cluster}: {self.passes} passes"
+
+
 class SessionEvent(models.Model):
     """One line of a session's story, for its people."""
 

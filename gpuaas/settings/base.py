@@ -321,6 +321,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
 }
 RECONCILE_INTERVAL_SECONDS = env.env_int("GPUAAS_RECONCILE_INTERVAL_SECONDS", 30)
+# Without it there is nothing at /metrics.
+METRICS_TOKEN = env.env_secret("GPUAAS_METRICS_TOKEN", "")
 # How many sessions of a cluster are worked on at once.
 RECONCILE_THREADS = env.env_int("GPUAAS_RECONCILE_THREADS", 8)
 COLLECT_GARBAGE_INTERVAL_SECONDS = env.env_int("GPUAAS_COLLECT_GARBAGE_INTERVAL_SECONDS", 300)

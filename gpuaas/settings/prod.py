@@ -4,6 +4,8 @@ from gpuaas.settings import env
 from gpuaas.settings.base import *  # noqa: F403 -- settings inherit by star, as Django's own do
 
 SECURE_SSL_REDIRECT = True
+# Probes and Prometheus ask the pod itself, where no TLS ends.
+SECURE_REDIRECT_EXEMPT = [r"^healthz(/reconciler)?$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = env.env_int("GPUAAS_HSTS_SECONDS", 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

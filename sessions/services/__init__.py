@@ -20,9 +20,11 @@ from sessions.services.life import (
     record_visit,
     record_waiting,
 )
+from sessions.services.passes import BUCKETS_SECONDS, record_pass
 from sessions.services.story import record_warnings
 
 __all__ = [
+    "BUCKETS_SECONDS",
     "MAX_FAILURES",
     "ClusterNotOffered",
     "NotYourWorkspace",
@@ -37,6 +39,7 @@ __all__ = [
     "record_failure",
     "record_look",
     "record_namespace",
+    "record_pass",
     "record_ready",
     "record_use",
     "record_visit",

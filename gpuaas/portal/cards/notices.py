@@ -31,6 +31,7 @@ _GROUPS: Final = {
     "membership": "My teams",
     "budget": "My teams",
     "device": "Hardware",
+    "node": "Hardware",
 }
 CHANNEL: Final = {Channel.PORTAL: "Here", Channel.EMAIL: "E-mail", Channel.WEBHOOK: "Webhook"}
 
