@@ -66,6 +66,9 @@ class Team(models.Model):
     description = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)  # archived otherwise: books nothing, keeps all
 
+    # Who may book for it at which instant, or not, where it was read with that: no column.
+    bookable_by: "tuple[int, datetime, bool] | None" = None
+
     class Meta:
         ordering = ("name",)
         permissions = (("manage_team", "Can manage the team's members and bookings"),)

@@ -23,7 +23,12 @@ WHERE token.public_id = %s
 """  # noqa: S608 -- names of our own columns
 _TEAM: Final = Columns(Team, "team")
 _TEAM_CALLED: Final = f"""
-SELECT {_TEAM.sql} FROM accounts_team team
+SELECT {_TEAM.sql}, team.is_active AND EXISTS (
+    SELECT FROM accounts_membership member
+    WHERE member.team_id = team.id AND member.user_id = %(person)s
+      AND member.role = ANY(%(roles)s)
+      AND (member.expires_at IS NULL OR member.expires_at > %(now)s))
+FROM accounts_team team
 WHERE team.slug = %(slug)s AND (%(sees_all)s OR EXISTS (
     SELECT FROM accounts_membership member
     WHERE member.team_id = team.id AND member.user_id = %(person)s
@@ -53,19 +58,27 @@ def teams_visible_to(user: User, *, now: datetime) -> QuerySet[Team]:
 
 
 def team_called(slug: str, *, reader: User, now: datetime) -> Team | None:
-    """Return the one of `teams_visible_to` ``reader`` that has ``slug``."""
+    """Return the one of `teams_visible_to` ``reader`` that has ``slug``.
+
+    It knows from the same query whether ``reader`` may book for it at ``now``.
+    """
     if not reader.is_active:
         return None
     asked: dict[str, Any] = {
         "slug": slug,
         "sees_all": sees_every_team(reader),
         "person": reader.pk,
+        "roles": list(CAN_BOOK),
         "now": now,
     }
     with connection.cursor() as cursor:
         cursor.execute(_TEAM_CALLED, asked)
         row = cursor.fetchone()
-    return row and _TEAM.read(row)
+    if row is None:
+        return None
+    team = _TEAM.read(row[: _TEAM.width])
+    team.bookable_by = reader.pk, now, row[_TEAM.width]
+    return team
 
 
 def with_people(teams: QuerySet[Team], *, reader: User, now: datetime) -> QuerySet[Any]:
@@ -87,6 +100,8 @@ def may_book_for(team: Team, *, person: User, now: datetime) -> bool:
     """Return whether ``team`` is one of `teams_bookable_by` ``person``."""
     if not person.is_active:
         return False
+    if team.bookable_by and team.bookable_by[:2] == (person.pk, now):
+        return team.bookable_by[2]  # the very same question was answered with the team
     asked: dict[str, Any] = {
         "team": team.pk,
         "person": person.pk,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gpuaas.api.views import APIView
 
 HEADER: Final = "Idempotency-Key"
+IN_META: Final = "HTTP_IDEMPOTENCY_KEY"
 REPLAYED: Final = "Idempotency-Replayed"
 LONGEST: Final = 200
 KEPT_HEADERS: Final = ("ETag", "Location")
@@ -44,7 +45,7 @@ def done_once(post: Post) -> Callable[..., HttpResponseBase]:
 
     @wraps(post)
     def keyed(view: "APIView", request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        key = request.headers.get(HEADER)
+        key = request.META.get(IN_META)
         if key is None:
             return post(view, request, *args, **kwargs)
         claimed = _claim(request, key)

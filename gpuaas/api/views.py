@@ -1,11 +1,14 @@
 """What every view of the API has in common."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from rest_framework import views
+from rest_framework.request import Request
 
 from gpuaas.accounts.models import TokenScope
 from gpuaas.api import once
+
+NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
 class APIView(views.APIView):
@@ -17,6 +20,13 @@ class APIView(views.APIView):
     takes_scope: ClassVar[TokenScope] = TokenScope.FULL
     # What it answers is shown once, and kept nowhere.
     answers_secret: ClassVar[bool] = False
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Let a browser make nothing of it: an answer is data, and no page."""
+        final = super().finalize_response(request, response, *args, **kwargs)
+        final.headers["Content-Security-Policy"] = NOTHING
+        final._csp_exempt = True  # type: ignore[attr-defined]  # noqa: SLF001 -- django-csp's
+        return final
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

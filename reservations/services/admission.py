@@ -1,6 +1,5 @@
 """Booking: the one way in which a reservation comes to be."""
 
-from dataclasses import astuple
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -106,7 +105,8 @@ def _evaluate(
 ) -> rules.Evaluation:
     """Look at the hardware only where something is refused anyway, or exceeds every column."""
     ask = partial(rules.evaluate, pool=pool, team=team, wish=wish, now=now, approval=approval)
-    quick = ask(with_hardware=any(each > _COLUMN for each in astuple(wish.demand)))
+    most = max(wish.units, wish.cpu_millicores, wish.memory_mib, wish.storage_gib)
+    quick = ask(with_hardware=most > _COLUMN)
     return ask() if quick.problems else quick
 
 

@@ -32,7 +32,7 @@ def test_a_booking_asks_the_database_for_what_it_needs(
 
     savepoints = 2 * 2  # of this test: around the check for one, and around the admission
     # who is asking; pool, team; may book, rules; the admission
-    with django_assert_num_queries(2 + 2 + 2 + 1 + savepoints):
+    with django_assert_num_queries(2 + 2 + 1 + 1 + savepoints):
         response = member.post("/api/v1/reservations/", wish, format="json")
 
     assert response.status_code == 201, response.content

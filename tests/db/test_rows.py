@@ -45,6 +45,8 @@ def test_a_team_is_reached_as_far_as_the_query_sets_let(
     bookable = accounts.teams_bookable_by(person, now=now)
     assert may_book is bookable.filter(pk=team.pk).exists()
     if found is not None:
+        assert accounts.may_book_for(found, person=person, now=now) is may_book
+        assert found.bookable_by == (person.pk, now, may_book)
         assert model_to_dict(found) == model_to_dict(team)
 
 
