@@ -86,7 +86,8 @@ def admit(  # noqa: PLR0913 -- one name for each thing there is to say
             if impossible:
                 raise WishRefused(impossible)
             # The search for another window takes longer than anything above, and needs no lock.
-            raise offers.pool_full(pool=pool, wish=wish, now=now)
+            aside = {*asked.terms.overridden, *(each.code for each in asked.problems)}
+            raise offers.pool_full(pool=pool, team=team, wish=wish, now=now, aside=aside)
     raise locks.LockBusy("others of your team are booking right now: try again")
 
 

@@ -8,15 +8,13 @@ from typing import Final
 from gpuaas.accounts.models import Team
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Pool
-from reservations import answers, policy, selectors
+from reservations import answers, selectors
 from reservations.capacity import Window
-from reservations.services import rules
+from reservations.services import offers, rules
 from reservations.services.wishes import Wish, usual_demand
 
 AT_MOST: Final = 20
 POOLS_AT_MOST: Final = 10
-# How often a window is moved to the nearest one that rules name, before it is given up.
-_TRIES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def _chance(pool: Pool, team: Team, wish: Wish, room: Window, now: datetime) -> 
     """Return the first window in ``room`` that rules allow, going where they point."""
     length = wish.window.length
     starts_at = max(room.starts_at, wish.window.starts_at)
-    for _ in range(_TRIES):
+    for _ in range(offers.TRIES):
         if starts_at + length > room.ends_at:
             return None
         tried = replace(wish, window=Window(starts_at, starts_at + length))
@@ -132,19 +130,8 @@ def _chance(pool: Pool, team: Team, wish: Wish, room: Window, now: datetime) -> 
         if not asked.problems:
             terms = asked.terms
             return Chance(pool, tried, room.ends_at, terms.cost_minor, terms.currency)
-        later = _later_start(asked.problems, starts_at)
+        later = offers.later_start(asked.problems, starts_at)
         if later is None:
             return None
         starts_at = later
     return None
-
-
-def _later_start(problems: tuple[policy.Problem, ...], starts_at: datetime) -> datetime | None:
-    """Return the later start to which all of ``problems`` point; None where one does not."""
-    found = starts_at
-    for problem in problems:
-        nearest = problem.nearest
-        if not isinstance(nearest, Window) or nearest.starts_at <= starts_at:
-            return None
-        found = max(found, nearest.starts_at)
-    return found

@@ -16,7 +16,7 @@ from reservations import answers, facts, lifecycle, placement, policy, selectors
 from reservations.answers import Bound, Extension
 from reservations.capacity import Window
 from reservations.models import DeviceHold, Reservation
-from reservations.services import admission, holds, rules, telling
+from reservations.services import admission, holds, offers, rules, telling
 from reservations.services.booking import Terms, exclusion_as_busy
 from reservations.services.refusals import (
     CannotExtend,
@@ -107,14 +107,10 @@ def _with_what_follows(
     """Return the refusal with the first window in which the rest of the time could be booked."""
     if ends_at - refusal.until < policy.SHORTEST:
         return refusal
-    calendar = _calendar(reservation, now)
-    rest = Window(max(refusal.until, now), max(refusal.until, now) + (ends_at - refusal.until))
-    afterwards = answers.first_fit(
-        calendar.states,
-        resource_name=reservation.resource_name,
-        demand=calendar.held.booking.demand,
-        window=rest,
-        latest=rest.starts_at + selectors.LOOK_AHEAD,
+    begins = max(refusal.until, now)
+    rest = wish_of(reservation, window=Window(begins, begins + (ends_at - refusal.until)))
+    afterwards = offers.first_allowed(
+        pool=_pool_of(reservation), team=reservation.team, wish=rest, now=now
     )
     return CannotExtend(
         ends_at=refusal.ends_at,

@@ -68,7 +68,11 @@ def offers_for(*, reservation: Reservation, now: datetime) -> list[Offer]:
         offer
         for offer in _candidates(reservation, wish, now)
         if not rules.evaluate(
-            pool=offer.pool, team=reservation.team, wish=offer.wish, now=now
+            pool=offer.pool,
+            team=reservation.team,
+            wish=offer.wish,
+            now=now,
+            besides=reservation.pk,
         ).problems
     ]
 
@@ -101,7 +105,7 @@ def accept_offer(
     if offer is None:
         raise OfferGone(present)
     wish = replace(offer.wish, public_id=public_id)
-    asked = rules.evaluate(pool=offer.pool, team=team, wish=wish, now=now)
+    asked = rules.evaluate(pool=offer.pool, team=team, wish=wish, now=now, besides=reservation.pk)
     rules.ensure_ledger(team, version=asked.terms.ledger_version)
     booking = Booking(offer.pool, team, person, wish, asked.terms, now)
     try:
@@ -183,7 +187,9 @@ def _on_other_types(
 
 def _candidates(reservation: Reservation, wish: Wish, now: datetime) -> Iterator[Offer]:
     pool = reservation.pool
-    later = offers.first_fit(pool=pool, wish=wish, now=now)
+    later = offers.first_allowed(
+        pool=pool, team=reservation.team, wish=wish, now=now, besides=reservation.pk
+    )
     if later is not None:
         yield Offer(pool, replace(wish, window=later))
     yield from (

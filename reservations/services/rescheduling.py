@@ -70,7 +70,14 @@ def move(
                 break
             transaction.set_rollback(True)
         # What else there is, is looked for without the lock.
-        raise offers.pool_full(pool=pool, wish=wish, now=now)
+        raise offers.pool_full(
+            pool=pool,
+            team=reservation.team,
+            wish=wish,
+            now=now,
+            aside=reservation.overridden,
+            besides=reservation.pk,
+        )
     else:
         raise locks.LockBusy("others of your team are booking right now: try again")
     line.room_made(pool=came_from, now=now)

@@ -11,7 +11,7 @@ from gpuaas.accounts.models import OrganisationRole, Team
 from gpuaas.inventory.models import Pool
 from reservations import services
 from reservations.models import Reservation
-from reservations.services import chances
+from reservations.services import offers
 from tests import make
 from tests.api.clients import client_of
 from tests.make import GPU, SLICE
@@ -120,7 +120,7 @@ def test_rules_that_point_ever_later_are_not_followed_for_ever(
     ada: APIClient, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule(pool, lead_time_minutes=90)
-    monkeypatch.setattr(chances, "_TRIES", 1)
+    monkeypatch.setattr(offers, "TRIES", 1)
 
     assert ask(ada, "free-windows").json() == {"windows": []}
 
