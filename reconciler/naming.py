@@ -16,6 +16,9 @@ STARTS_AT_ANNOTATION: Final = f"{PREFIX}/starts-at"
 ENDS_AT_ANNOTATION: Final = f"{PREFIX}/ends-at"
 GPU_RESOURCE_ANNOTATION: Final = f"{PREFIX}/gpu-resource"
 OWNER_ANNOTATION: Final = f"{PREFIX}/owner"
+# On the pods of an inference engine, so that its meters are found.
+ENGINE_LABEL: Final = f"{PREFIX}/engine"
+MODEL_ANNOTATION: Final = f"{PREFIX}/model"
 
 QUOTA: Final = "gpuaas"
 LIMITS: Final = "gpuaas"

@@ -1,10 +1,15 @@
 """What Celery's beat triggers.  A missed tick loses nothing: the next finds the same."""
 
+from datetime import timedelta
+from typing import Final
+
 from celery import shared_task
 from django.utils import timezone
 
-from reconciler import cycle, garbage
+from reconciler import cycle, garbage, metering
 from reservations import services as reservations
+
+METERS_PATIENCE: Final = timedelta(seconds=50)
 
 
 @shared_task(name="reconciler.reconcile")
@@ -17,6 +22,12 @@ def reconcile() -> None:
 def collect_garbage() -> None:
     """One collection on every cluster."""
     garbage.collect_on_each_cluster(clock=timezone.now)
+
+
+@shared_task(name="reconciler.read_meters")
+def read_meters() -> None:
+    """Read the meters of every cluster; one that hangs does not hold up the others."""
+    metering.read_on_each_cluster(clock=timezone.now, patience=METERS_PATIENCE)
 
 
 @shared_task(name="reconciler.heal")

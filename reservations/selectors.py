@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -332,6 +333,33 @@ def why_it_waits(reservation: Reservation, *, now: datetime) -> str:
     waits = reservation.state == lifecycle.State.APPROVED.value and reservation.starts_at <= now
     node = reservation.node if waits else None
     return f"{node.name}: {node.frozen_because}" if node and node.frozen_because else ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDevice:
+    """A device that a reservation holds: where it is, and which part of its GPU."""
+
+    reservation_id: int
+    node: str
+    resource_name: str
+    gpu_index: int | None
+    uuid: str | None
+    compute_share: Decimal
+
+
+def held_devices(cluster: Cluster, *, now: datetime) -> list[HeldDevice]:
+    """Return every device of ``cluster`` that is held at ``now``, with who holds it."""
+    rows = DeviceHold.objects.filter(
+        device__node__cluster=cluster, during__contains=now
+    ).values_list(
+        "reservation_id",
+        "device__node__name",
+        "device__resource_name",
+        "device__gpu_index",
+        "device__uuid",
+        "device__compute_share",
+    )
+    return [HeldDevice(*row) for row in rows]
 
 
 def missed(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:

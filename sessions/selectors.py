@@ -65,6 +65,12 @@ def meant_to_run(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet
     )
 
 
+def to_be_metered(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
+    """Return the sessions in which something may run, with what an entry of the ledger names."""
+    ready = meant_to_run(cluster, now=now).filter(state=SessionState.READY.value)
+    return ready.select_related("reservation__pool__cluster")
+
+
 def watch_of(cluster: Cluster) -> ClusterWatch | None:
     """Return the stretch in which ``cluster`` was looked at; None: never."""
     return ClusterWatch.objects.filter(cluster=cluster).first()

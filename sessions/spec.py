@@ -13,6 +13,9 @@ from gpuaas.core.modes import AllocationMode
 HOME_GIB: Final = 20
 MODEL_CACHE_GIB: Final = 300
 
+NAMESPACE_PREFIX: Final = "s-"
+"""How the namespace of every session begins, and no other of the product."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
@@ -71,4 +74,4 @@ class SessionSpec:
 
 def namespace_name(public_id: uuid.UUID) -> str:
     """Return the namespace of a session: a name that was never used before and never will be."""
-    return f"s-{public_id.hex[:16]}"
+    return f"{NAMESPACE_PREFIX}{public_id.hex[:16]}"

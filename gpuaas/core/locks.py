@@ -21,6 +21,8 @@ class LockSpace(enum.IntEnum):
     RECONCILE_CYCLE = 71002
     AUDIT_CHAIN = 71003
     DIRECTORY_ROUND = 71010
+    READ_METERS = 71020
+    BOOK_METERS = 71021
 
 
 class LockBusy(errors.DomainError):

@@ -356,6 +356,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": RECONCILE_INTERVAL_SECONDS,
         "options": {"expires": RECONCILE_INTERVAL_SECONDS},
     },
+    # What is further apart than 150 s counts as a gap: no setting.
+    "read_meters": {
+        "task": "reconciler.read_meters",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "collect_garbage": {
         "task": "reconciler.collect_garbage",
         "schedule": COLLECT_GARBAGE_INTERVAL_SECONDS,

@@ -108,8 +108,8 @@ class Cluster(Protocol):
         """Return what a pod answers to GET ``path`` (begins with a slash), through the API server.
 
         No answer in a few seconds, or one other than 200, is `ClusterUnavailable`; one that is
-        longer than ``at_most_bytes`` or is no text is `ClusterRefused`; and a pod that does not
-        exist is a `ClusterConflict`.
+        longer than ``at_most_bytes`` or is no text is `ClusterRefused`, and so is a path with more
+        than plain names in it; a pod that does not exist is a `ClusterConflict`.
         """
         ...
 

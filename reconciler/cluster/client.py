@@ -9,6 +9,7 @@ Nothing is retried except a listing whose pages expired: the reconciler's next c
 """
 
 import json
+import re
 import ssl
 import tempfile
 import threading
@@ -109,6 +110,9 @@ def _selector(wanted: Mapping[str, str | None]) -> str:
     return ",".join(key if value is None else f"{key}={value}" for key, value in wanted.items())
 
 
+# What a pod may be asked for: no step upwards, no query, nothing encoded.
+_PLAIN_PATH: Final = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+/?|/")
+
 # The official loader keeps the names of the files it wrote in a module variable.
 _loading = threading.Lock()
 
@@ -194,7 +198,10 @@ class KubernetesCluster:
     def read_pod(
         self, namespace: str, pod: str, *, port: int, path: str, at_most_bytes: int
     ) -> str:
-        target = f"{_path_of(Ref('v1', 'Pod', f'http:{pod}:{port}', namespace))}/proxy{quote(path)}"
+        if not _PLAIN_PATH.fullmatch(path):
+            # Anything else could lead out of the pod, to other resources of the API.
+            raise ClusterRefused(f"not a plain path: {_cut(path)}")
+        target = f"{_path_of(Ref('v1', 'Pod', f'http:{pod}:{port}', namespace))}/proxy{path}"
         with self._counting:
             self.calls["read"] += 1
         status = NO_ANSWER

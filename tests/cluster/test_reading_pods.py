@@ -36,9 +36,9 @@ class Place:
     show: Callable[[str], None]
     answering: pods.Pods | None = None
 
-    def read(self, pod: str = "work", *, at_most_bytes: int = 1000) -> str:
+    def read(self, pod: str = "work", *, path: str = "/metrics", at_most_bytes: int = 1000) -> str:
         return self.cluster.read_pod(
-            self.namespace, pod, port=8000, path="/metrics", at_most_bytes=at_most_bytes
+            self.namespace, pod, port=8000, path=path, at_most_bytes=at_most_bytes
         )
 
 
@@ -91,6 +91,16 @@ def test_what_a_pod_shows_is_read(place: Place) -> None:
     assert place.cluster.answers["read", 200] == 1
     if place.answering is not None:
         assert place.answering.asked == [f"{ADDRESS}:8000 /metrics"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../log", "/metrics/..", "/./x", "/a?b=1", "/a#b", "/%2e%2e/log", "//x", "x", "", "/a b"],
+)
+def test_a_path_that_could_lead_out_of_the_pod_is_not_asked_for(place: Place, path: str) -> None:
+    with pytest.raises(ClusterRefused, match="not a plain path"):
+        place.read(path=path)
+    assert place.cluster.calls["read"] == 0
 
 
 def test_more_than_was_asked_for_is_refused(place: Place) -> None:

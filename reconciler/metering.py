@@ -1,0 +1,331 @@
+"""Read the meters: what the engines of sessions and the GPUs of nodes show of themselves.
+
+What pods answer is their tenant's word: it is bounded in bytes, time and number, and a pod that
+shows nonsense spoils its own reading and no other.  A look asks the cluster and touches no row.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from gpuaas.core import locks
+from gpuaas.inventory.models import Cluster
+from reconciler import cluster as port
+from reconciler import connections, naming
+from reconciler.cluster import ClusterError, Manifest
+from reservations import selectors as reservations
+from reservations.selectors import HeldDevice
+from sessions import selectors as sessions
+from sessions.models import WorkspaceSession
+from sessions.spec import NAMESPACE_PREFIX
+from tokenomics.core import engines, telemetry
+from tokenomics.core.engines.reading import MODEL_UNKNOWN, model_of
+from tokenomics.core.exposition import BadExposition
+from tokenomics.core.telemetry import Board
+from tokenomics.services import meters
+from tokenomics.services.meters import EngineLook, Holder
+
+logger = logging.getLogger(__name__)
+
+MOST_BYTES: Final = 4 * 1024 * 1024
+MOST_PODS: Final = 32
+"""So many pods of one session are read at a look."""
+
+SIDE_BY_SIDE: Final = 8
+FINAL_SECONDS: Final = 8.0
+"""A namespace does not wait longer than this for its last reading."""
+
+PORTS: Final[Mapping[str, int]] = {
+    "vllm": 8000,
+    "sglang": 30000,
+    "tgi": 80,
+    "triton": 8002,
+    "llamacpp": 8080,
+    "litellm": 4000,
+}
+"""Where each engine shows its metrics unless its pod says otherwise."""
+
+GPU_PORT: Final = 9400
+GPU_EXPORTERS: Final = (
+    ("app", "nvidia-dcgm-exporter"),
+    ("app.kubernetes.io/name", "dcgm-exporter"),
+)
+_SCRAPE: Final = "prometheus.io/scrape"
+_PORT: Final = "prometheus.io/port"
+_PATH: Final = "prometheus.io/path"
+_MOST_PORT: Final = 65_535
+
+
+@dataclass(slots=True)
+class Report:
+    """What one reading of a cluster's meters came to."""
+
+    cluster: str
+    sessions: int = 0
+    nodes: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One pod that shows metrics, and where."""
+
+    namespace: str
+    pod: str
+    uid: str
+    port: int
+    path: str
+    node: str = ""
+    model: str = ""
+
+
+def read_on_each_cluster(
+    *, clock: Callable[[], datetime], patience: timedelta | None = None
+) -> list[Report]:
+    """Read the meters of every enabled cluster and return the reports."""
+    return connections.on_each_cluster(
+        lambda cluster, kube: read(cluster=cluster, kube=kube, clock=clock),
+        unreached=lambda name, error: Report(name, problems={name: error}),
+        patience=patience,
+    )
+
+
+def read(*, cluster: Cluster, kube: port.Cluster, clock: Callable[[], datetime]) -> Report:
+    """Read the engines of each session that is up, and the GPUs of each node.
+
+    Raises:
+        ClusterError: the pods could not be listed; nothing was read.
+    """
+    report = Report(cluster.name)
+    with locks.held_alone(locks.LockSpace.READ_METERS, cluster.pk) as alone:
+        if not alone:
+            report.skipped = "the meters of this cluster are being read"
+            return report
+        pods = kube.find("v1", "Pod")
+        going = list(sessions.to_be_metered(cluster, now=clock()))
+        # Read first, all side by side; then write, one after the other.
+        by_namespace = {each.namespace: each for each in going}
+        wanted = {namespace: engines_among(pods, namespace) for namespace in by_namespace}
+        exporters = exporters_among(pods)
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            looks = pool.map(
+                lambda targets: [look(kube, each) for each in targets], wanted.values()
+            )
+            shown = pool.map(lambda target: _boards(kube, target), exporters)
+            found, boards = list(looks), list(shown)
+        now = clock()
+        for session, seen in zip(by_namespace.values(), found, strict=True):
+            _book(session, seen, now=now, report=report)
+        _book_boards(cluster, zip(exporters, boards, strict=True), going, now=now, report=report)
+    return report
+
+
+def last_look(kube: port.Cluster, namespace: str) -> list[EngineLook]:
+    """Look at the engines of a namespace that is about to be deleted.  Never raises."""
+    over_at = time.monotonic() + FINAL_SECONDS
+    try:
+        targets = engines_among(kube.find("v1", "Pod", namespace=namespace), namespace)
+        looks = []
+        for target in targets:
+            if time.monotonic() > over_at:
+                looks.append(EngineLook(target.uid, problem=f"{target.pod}: there was no time"))
+            else:
+                looks.append(look(kube, target))
+    except ClusterError as error:
+        return [EngineLook("", problem=f"pods could not be listed: {error}")]
+    except Exception as error:
+        logger.exception("last look crashed", extra={"namespace": namespace})
+        return [EngineLook("", problem=repr(error))]
+    return looks
+
+
+def book_last(session: WorkspaceSession, looks: list[EngineLook], *, now: datetime) -> None:
+    """Book the last look at a session.  Never raises: nothing keeps a namespace from its end."""
+    try:
+        meters.book_look(reservation=session.reservation, looks=looks, now=now, is_final=True)
+    except Exception:
+        logger.exception("last reading not booked", extra={"session": str(session)})
+
+
+def engines_among(pods: Iterable[Manifest], namespace: str) -> list[Target]:
+    """Return the running pods of a namespace that show metrics, by name.
+
+    They say so by the label of an engine that is served, or by the annotations that Prometheus
+    looks for.  One that says nonsense is left out: it could as well say nothing.
+    """
+    found = []
+    for pod in pods:
+        metadata = pod["metadata"]
+        if metadata["namespace"] != namespace or not _is_running(pod):
+            continue
+        annotations = metadata.get("annotations") or {}
+        engine = (metadata.get("labels") or {}).get(naming.ENGINE_LABEL, "")
+        if not engine and annotations.get(_SCRAPE) != "true":
+            continue
+        number = _port_in(annotations.get(_PORT, "")) or PORTS.get(engine)
+        if number is None:
+            continue
+        found.append(
+            Target(
+                namespace,
+                metadata["name"],
+                metadata["uid"],
+                number,
+                annotations.get(_PATH) or "/metrics",
+                model=annotations.get(naming.MODEL_ANNOTATION, ""),
+            )
+        )
+    return sorted(found, key=lambda target: target.pod)[:MOST_PODS]
+
+
+def exporters_among(pods: Iterable[Manifest]) -> list[Target]:
+    """Return the pods that show a node's GPUs.  No tenant's pod is one, whatever it is called."""
+    found = []
+    for pod in pods:
+        metadata = pod["metadata"]
+        labels = metadata.get("labels") or {}
+        if not any(labels.get(key) == value for key, value in GPU_EXPORTERS):
+            continue
+        if metadata["namespace"].startswith(NAMESPACE_PREFIX) or not _is_running(pod):
+            continue
+        found.append(
+            Target(
+                metadata["namespace"],
+                metadata["name"],
+                metadata["uid"],
+                _port_in((metadata.get("annotations") or {}).get(_PORT, "")) or GPU_PORT,
+                "/metrics",
+                node=pod["spec"].get("nodeName", ""),
+            )
+        )
+    return sorted(found, key=lambda target: target.node)
+
+
+def look(kube: port.Cluster, target: Target) -> EngineLook:
+    """Return what an engine shows, or why it could not be read.  Never raises."""
+    try:
+        readings = engines.read(_text(kube, target))
+        if target.model:
+            model = model_of(target.model)
+            readings = [
+                replace(each, model=model) if each.model == MODEL_UNKNOWN else each
+                for each in readings
+            ]
+    except (ClusterError, BadExposition) as error:
+        return EngineLook(target.uid, problem=f"{target.pod}: {error}")
+    except Exception as error:
+        logger.exception("look crashed", extra={"pod": target.pod})
+        return EngineLook(target.uid, problem=f"{target.pod}: {error!r}")
+    return EngineLook(target.uid, tuple(readings))
+
+
+def holders_of(
+    board: Board, held: Iterable[HeldDevice], by_namespace: Mapping[str, int]
+) -> dict[str, Holder]:
+    """Return who holds each slice of a board, by its instance.
+
+    A whole GPU is known by its UUID, or by its place on the node, so that the books say who holds
+    it.  Which slice is whose only the pods in it tell.
+    """
+    here = [
+        each
+        for each in held
+        if each.uuid == board.uuid
+        or (each.gpu_index is not None and str(each.gpu_index) == board.index)
+    ]
+    whole = {each.reservation_id for each in here if each.compute_share == 1}
+    found = {}
+    for part in board.slices:
+        named = {by_namespace[name] for name in part.namespaces if name in by_namespace}
+        owner: int | None = None
+        if not part.instance and len(whole) == 1:
+            (owner,) = whole
+        elif len(named) == 1:
+            (owner,) = named
+        found[part.instance] = Holder(owner, _weight(part.instance, part.profile, here))
+    return found
+
+
+def _weight(instance: str, profile: str, here: Iterable[HeldDevice]) -> float:
+    """Return which part of its board a slice is, as the inventory says; 1 where it does not."""
+    if not instance:
+        return 1.0
+    alike = [
+        float(each.compute_share) for each in here if each.resource_name.endswith(f"mig-{profile}")
+    ]
+    return alike[0] if alike else 1.0
+
+
+def _boards(kube: port.Cluster, target: Target) -> list[Board] | str:
+    """Return the GPUs that an exporter shows, or why it could not be read."""
+    try:
+        return telemetry.boards(_text(kube, target))
+    except (ClusterError, BadExposition) as error:
+        return str(error)
+
+
+def _book(
+    session: WorkspaceSession, looks: list[EngineLook], *, now: datetime, report: Report
+) -> None:
+    try:
+        problems = meters.book_look(reservation=session.reservation, looks=looks, now=now)
+    except Exception as error:
+        logger.exception("reading not booked", extra={"session": str(session)})
+        problems = [repr(error)]
+    report.sessions += 1
+    if problems:
+        report.problems[str(session)] = "; ".join(problems)
+
+
+def _book_boards(
+    cluster: Cluster,
+    shown: Iterable[tuple[Target, list[Board] | str]],
+    going: Iterable[WorkspaceSession],
+    *,
+    now: datetime,
+    report: Report,
+) -> None:
+    by_namespace = {each.namespace: each.reservation_id for each in going}
+    held: defaultdict[str, list[HeldDevice]] = defaultdict(list)
+    for each in reservations.held_devices(cluster, now=now):
+        held[each.node].append(each)
+    for target, boards in shown:
+        if isinstance(boards, str):
+            report.problems[target.node] = boards
+            logger.warning("GPUs unread", extra={"node": target.node, "error": boards})
+            continue
+        with_holders = [
+            (board, holders_of(board, held[target.node], by_namespace)) for board in boards
+        ]
+        try:
+            meters.book_boards(cluster=cluster, node=target.node, boards=with_holders, now=now)
+        except Exception as error:
+            logger.exception("GPUs not booked", extra={"node": target.node})
+            report.problems[target.node] = repr(error)
+        report.nodes += 1
+
+
+def _text(kube: port.Cluster, target: Target) -> str:
+    return kube.read_pod(
+        target.namespace,
+        target.pod,
+        port=target.port,
+        path=target.path,
+        at_most_bytes=MOST_BYTES,
+    )
+
+
+def _is_running(pod: Manifest) -> bool:
+    running = (pod.get("status") or {}).get("phase") == "Running"
+    return running and "deletionTimestamp" not in pod["metadata"]
+
+
+def _port_in(text: str) -> int | None:
+    number = int(text) if text.isdecimal() and len(text) <= len(str(_MOST_PORT)) else 0
+    return number if 1 <= number <= _MOST_PORT else None
