@@ -7,6 +7,7 @@ gpuaas.E004  the reconciler would run more often than it can finish
 gpuaas.E005  the installation's name cannot be a label value
 gpuaas.W001  the outside address is not https (with --deploy)
 gpuaas.W003  a node offers fewer devices than the inventory has (with --database default)
+gpuaas.W004  teams share devices, by a word or against it (with --database default)
 gpuaas.W002  the broker forgets its messages or cannot be shared (with --deploy)
 """
 
@@ -74,6 +75,30 @@ def nodes_offer_what_the_inventory_has(
             id="gpuaas.W003",
         )
         for each in missing
+    ]
+
+
+@checks.register(Tags.database)
+def devices_are_their_teams_alone(
+    databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """gpuaas.W004: replicas of several devices go to whoever asks, whatever was booked."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        mixed = inventory.mixed_devices()
+    except DatabaseError:
+        return []
+    return [
+        Warning(
+            f"{each.node}: {each.devices} devices of {each.resource_name} are handed out"
+            f" {each.replicas} times each, without regard to teams"
+            + (f"; shared on purpose: {each.shared_because}" if each.shared_because else "."),
+            hint="Keep one team to a device with dynamic resource allocation, hand each out once,"
+            " or share the pool's devices by an explicit word.",
+            id="gpuaas.W004",
+        )
+        for each in mixed
     ]
 
 

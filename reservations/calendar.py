@@ -13,6 +13,7 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Device, Pool
+from gpuaas.inventory.promise import Promise
 from reservations import lifecycle, timetable
 from reservations.capacity import Window
 from reservations.models import DeviceHold, Reservation
@@ -116,16 +117,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One device, with its bookings by start."""
+    """One device, what is promised of it, and its bookings by start."""
 
     device: Device
     entries: tuple[Entry, ...]
+    promise: Promise
 
 
 def rows(pool: Pool, *, within: Window, seen_by: User, now: datetime) -> list[Row]:
     """Return every bookable device of ``pool`` with what is booked on it in ``within``."""
     devices = list(
-        inventory.bookable_devices(pool).order_by("node__name", "resource_name", "ordinal")
+        inventory.bookable_devices(pool)
+        .select_related("node__pool", "node__cluster")
+        .order_by("node__name", "resource_name", "ordinal")
     )
     # Two reads instead of a join: of most bookings nothing but their time is told.
     told = {
@@ -157,7 +161,11 @@ def rows(pool: Pool, *, within: Window, seen_by: User, now: datetime) -> list[Ro
         else:
             entry = Entry(starts_at, ends_at, OTHERS)
         entries[device].append(entry)
-    return [Row(device, tuple(entries[device.pk])) for device in devices]
+    promises = inventory.promises_of(devices)
+    return [
+        Row(device, tuple(entries[device.pk]), promises[device.node_id, device.resource_name])
+        for device in devices
+    ]
 
 
 def _overlapping(within: Window) -> QuerySet[DeviceHold]:

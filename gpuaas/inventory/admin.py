@@ -1,12 +1,20 @@
 """The hardware in the admin site.  What a cluster tells about itself is read-only here."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 
-from gpuaas.core.admin import ReadOnlyAdmin, TypedAdmin
+from gpuaas.core.admin import ReadOnlyAdmin, ServicesAdmin, TypedAdmin
+from gpuaas.inventory import services
 from gpuaas.inventory.models import Closure, Cluster, Device, Node, Pool
+
+if TYPE_CHECKING:
+    from django.forms import ModelForm
+
+    from gpuaas.accounts.models import User
 
 
 @admin.register(Cluster)
@@ -25,8 +33,8 @@ class ClusterAdmin(TypedAdmin[Cluster]):
 
 
 @admin.register(Pool)
-class PoolAdmin(TypedAdmin[Pool]):
-    list_display = ("name", "slug", "cluster", "description")
+class PoolAdmin(ServicesAdmin[Pool]):
+    list_display = ("name", "slug", "cluster", "is_shared", "description")
     list_select_related = ("cluster",)
     prepopulated_fields = {"slug": ("name",)}
 
@@ -35,7 +43,25 @@ class PoolAdmin(TypedAdmin[Pool]):
         request: HttpRequest,  # noqa: ARG002
         obj: Pool | None = None,
     ) -> tuple[str, ...]:
-        return ("cluster", "slug") if obj else ()
+        return ("cluster", "slug") if obj else ("is_shared", "shared_because")
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Pool,
+        form: "ModelForm[Pool]",
+        change: bool,  # noqa: FBT001 -- Django's signature
+    ) -> None:
+        wanted, reason = obj.is_shared, obj.shared_because
+        if change:
+            stands = Pool.objects.get(pk=obj.pk)
+            obj.is_shared, obj.shared_because = stands.is_shared, stands.shared_because
+        super().save_model(request, obj, form, change)
+        if wanted != obj.is_shared:
+            actor = cast("User", request.user)  # the admin site lets nobody else in
+            services.share_devices(
+                pool=obj, is_shared=wanted, reason=reason, actor=actor, now=timezone.now()
+            )
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Pool | None = None

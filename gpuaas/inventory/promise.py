@@ -5,7 +5,7 @@ depends on how many devices of the type a node has, how often each is handed out
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,7 @@ class Promise:
 
 
 _ONE: Final = 1
+_WEAKER: Final = (Guarantee.EXCLUSIVE, Guarantee.TIME_SHARED, Guarantee.SHARED)
 
 
 def slots(replicas: Sequence[int], *, is_shared: bool) -> int:
@@ -38,6 +39,17 @@ def slots(replicas: Sequence[int], *, is_shared: bool) -> int:
     if not replicas or (len(replicas) > _ONE and not is_shared):
         return _ONE
     return min(replicas)
+
+
+def weakest(promises: Iterable[Promise]) -> Promise:
+    """Return what holds on every one of the nodes that ``promises`` are about: at least one."""
+    found = tuple(promises)
+    limits = [each.slots for each in found if each.slots is not None]
+    return Promise(
+        max((each.guarantee for each in found), key=_WEAKER.index),
+        min(limits) if limits else None,
+        is_pinned=all(each.is_pinned for each in found),
+    )
 
 
 def of(replicas: Sequence[int], *, is_shared: bool, is_claimed: bool) -> Promise:

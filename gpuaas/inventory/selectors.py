@@ -1,7 +1,7 @@
 """The hardware as others need to see it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,12 +9,13 @@ from fractions import Fraction
 from typing import Any, Final, Protocol
 
 from django.db import connection
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 
 from gpuaas.core.rows import Columns
 from gpuaas.inventory import files, gpu_operator, promise
 from gpuaas.inventory.labels import DeviceFacts, NodeFacts
-from gpuaas.inventory.models import Closure, Cluster, Device, DeviceState, Node, Pool
+from gpuaas.inventory.models import Closure, Cluster, Device, DeviceState, GpuBackend, Node, Pool
+from gpuaas.inventory.promise import Promise
 from gpuaas.inventory.trust import Expected
 
 _POOL: Final = Columns(Pool, "pool")
@@ -54,6 +55,7 @@ class ResourceType:
 
     ``devices`` counts the pool, ``devices_per_node`` the largest node: a booking lies on one node,
     so that is the most that one booking can have.  Memory and compute are the smallest device's.
+    ``promise`` is what a unit is on whichever node, None where nobody asked.
     """
 
     resource_name: str
@@ -62,6 +64,7 @@ class ResourceType:
     devices: int
     devices_per_node: int
     compute_share: Decimal = Decimal(1)
+    promise: Promise | None = None
 
     @property
     def is_whole_gpu(self) -> bool:
@@ -293,6 +296,44 @@ def missing_devices() -> list[Missing]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """One type on one node of which the device plugin hands out replicas to whoever asks."""
+
+    node: str
+    resource_name: str
+    devices: int
+    replicas: int
+    shared_because: str
+
+
+def mixed_devices() -> list[Mixed]:
+    """Return where containers of several teams can meet on one device.
+
+    Not where the GPU Operator is told from here to hand each device out once, nor where sessions
+    claim their devices.
+    """
+    several = (
+        Device.objects.filter(state=DeviceState.IN_SERVICE, replicas__gt=1)
+        .exclude(node__cluster__gpu_backend=GpuBackend.DRA.value)
+        .exclude(~Q(node__cluster__gpu_operator_namespace=""), Q(node__pool__is_shared=False))
+        .order_by("node__name", "resource_name")
+        .values("node__name", "resource_name", "node__pool__shared_because")
+        .annotate(devices=Count("pk"), most=Max("replicas"))
+        .filter(devices__gt=1)
+    )
+    return [
+        Mixed(
+            row["node__name"],
+            row["resource_name"],
+            row["devices"],
+            row["most"],
+            row["node__pool__shared_because"] or "",
+        )
+        for row in several
+    ]
+
+
 def resource_types(pool: Pool) -> list[ResourceType]:
     """Return the bookable types of ``pool``, the largest first."""
     per_node = (
@@ -304,11 +345,19 @@ def resource_types(pool: Pool) -> list[ResourceType]:
             memory_mib=Min("memory_mib"),
             compute_share=Min("compute_share"),
             product=Max("product"),
+            replicas=Min("replicas"),
+            is_shared=F("node__pool__is_shared"),
+            backend=F("node__cluster__gpu_backend"),
         )
     )
     types: dict[str, ResourceType] = {}
     for row in per_node:
         name, before = row["resource_name"], types.get(row["resource_name"])
+        promised = promise.of(
+            [row["replicas"]] * row["devices"],
+            is_shared=row["is_shared"],
+            is_claimed=row["backend"] == GpuBackend.DRA.value,
+        )
         types[name] = ResourceType(
             resource_name=name,
             product=row["product"],
@@ -316,6 +365,9 @@ def resource_types(pool: Pool) -> list[ResourceType]:
             devices=row["devices"] + (before.devices if before else 0),
             devices_per_node=max(row["devices"], before.devices_per_node if before else 0),
             compute_share=min(row["compute_share"], before.compute_share if before else 1),
+            promise=promise.weakest(
+                [promised, *([before.promise] if before and before.promise else [])]
+            ),
         )
     return sorted(types.values(), key=lambda each: (-each.memory_mib, each.resource_name))
 
@@ -344,6 +396,37 @@ def pool_size(pool: Pool) -> PoolSize:
         cpu_millicores=min((node.cpu_millicores for node in nodes), default=0),
         memory_mib=min((node.memory_mib for node in nodes), default=0),
         gpu_memory_mib=gpu_memory_mib_per_node(pool),
+    )
+
+
+def promises_of(devices: Iterable[Device]) -> dict[tuple[int, str], Promise]:
+    """Return what a unit of each type is on each node, by node and type.
+
+    ``devices`` are all that are in service there, read with their nodes, pools and clusters.
+    """
+    alike: defaultdict[tuple[int, str], list[Device]] = defaultdict(list)
+    for device in devices:
+        alike[device.node_id, device.resource_name].append(device)
+    return {where: _promise_of(same) for where, same in alike.items()}
+
+
+def promise_on(node: Node, resource_name: str) -> Promise:
+    """Return what a unit of a type is on ``node``, as it now is."""
+    there = list(
+        Device.objects.filter(node=node, resource_name=resource_name)
+        .select_related("node__pool", "node__cluster")
+        .order_by("ordinal")
+    )
+    # What runs on a device that is being drained is promised what it was.
+    return _promise_of([d for d in there if d.state == DeviceState.IN_SERVICE] or there)
+
+
+def _promise_of(alike: Sequence[Device]) -> Promise:
+    node = alike[0].node if alike else None
+    return promise.of(
+        [device.replicas for device in alike],
+        is_shared=bool(node and node.pool and node.pool.is_shared),
+        is_claimed=bool(node and node.cluster.gpu_backend == GpuBackend.DRA.value),
     )
 
 

@@ -82,6 +82,7 @@ urlpatterns: list[URLPattern] = [
     path("pools/<slug:slug>/", pools.pool, name="pool"),
     path("pools/<slug:slug>/rules/", pools.rules, name="pool_rules"),
     path("pools/<slug:slug>/prices/", pools.price, name="pool_price"),
+    path("pools/<slug:slug>/sharing/", pools.sharing, name="pool_sharing"),
     path("new-team/", team_changes.create, name="team_new"),
     path("teams/", teams.teams, name="teams"),
     path("teams/<slug:slug>/", teams.team, name="team"),

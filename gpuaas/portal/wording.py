@@ -1,9 +1,15 @@
 """Numbers and names as people say them.  Pure."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
 from gpuaas.core import words
+from gpuaas.inventory.mig import WHOLE
+from gpuaas.inventory.promise import Guarantee
+
+if TYPE_CHECKING:
+    from gpuaas.inventory.promise import Promise
 
 resource = words.resource
 amount = words.amount
@@ -79,3 +85,35 @@ _FITS = (
 
 def _short(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
+
+
+def guarantee(promised: "Promise", resource_name: str) -> str:
+    """Return in two words whose a device is: ``Exclusive slice``, ``Shared with other teams``."""
+    kind = "GPU" if resource_name == WHOLE else "slice"
+    if promised.guarantee == Guarantee.SHARED:
+        return "Shared with other teams"
+    if promised.guarantee == Guarantee.TIME_SHARED:
+        return f"Your {kind} alone, time-shared inside your session"
+    return f"Exclusive {kind}"
+
+
+def what_guarantee_means(promised: "Promise") -> str:
+    """Return what it means for containers, in a sentence or two."""
+    if promised.guarantee == Guarantee.SHARED:
+        return (
+            f"Up to {promised.slots} containers take turns on a device, other teams' among them:"
+            " nothing separates their memory and faults from yours."
+        )
+    if promised.guarantee == Guarantee.EXCLUSIVE:
+        return "One container at a time has it, and it is yours: nobody else's runs on it."
+    own = "All" if promised.slots is None else f"Up to {promised.slots}"
+    return (
+        f"{own} of your own containers take turns on it and share its memory;"
+        " nobody else's run on it."
+    )
+
+
+def compute(share: Decimal) -> str:
+    """Return the part of a GPU: ``25 % of a GPU's compute``, ``all of a GPU's compute``."""
+    part = "all" if share == 1 else f"{(share * 100).normalize():f} %"
+    return f"{part} of a GPU's compute"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -37,7 +37,7 @@ def free(desk: Desk, pool: str | None, kind: str | None, hours: int | None) -> N
     elif screen.as_json:
         screen.json(rows)
     elif rows:
-        columns = ("POOL", "TYPE", "MEMORY", "FREE", "AT ONCE", "UNTIL", "MORE FROM")
+        columns = ("POOL", "TYPE", "MEMORY", "WHOSE", "FREE", "AT ONCE", "UNTIL", "MORE FROM")
         shown = [_free_row(each, screen) for each in rows]
         screen.table(columns, shown, spared=("MEMORY", "MORE FROM"))
     else:
@@ -87,12 +87,16 @@ def is_called(type_: Json, kind: str) -> bool:
     return kind.lower() in {name.lower(), name.rpartition("/")[2].lower(), short_type(name).lower()}
 
 
+_WHOSE: Final = {"exclusive": "yours alone", "time_shared": "yours alone", "shared": "shared"}
+
+
 def _free_row(each: Json, screen: Screen) -> tuple[str, ...]:
     memory = each.get("memory_mib")
     return (
         text_of(each, "pool"),
         short_type(each.get("resource_name")),
         f"{round(memory / 1024)} GB" if isinstance(memory, int) else "-",
+        _WHOSE.get(text_of(each, "guarantee"), "-"),
         f"{each.get('free_now')} of {each.get('devices')}",
         text_of(each, "largest_free_now"),
         screen.when(each.get("free_until")),

@@ -3,6 +3,7 @@
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from gpuaas.accounts.models import OrganisationRole
 from gpuaas.inventory.models import Pool
 from reservations.lifecycle import State
 from tests import make
@@ -45,6 +46,9 @@ def test_what_of_a_pool_is_free(pool: Pool) -> None:
         "resource_name": SLICE,
         "product": "NVIDIA-RTX-PRO-6000",
         "memory_mib": 24_064,
+        "compute_share": "0.2500",
+        "guarantee": "exclusive",
+        "slots_per_unit": 1,
         "devices": 4,
         "devices_per_node": 4,
         "free_now": 1,
@@ -113,3 +117,18 @@ def test_looking_changes_nothing(pool: Pool) -> None:
     for method in (browser.post, browser.put, browser.patch, browser.delete):
         response = method(POOLS)
         assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_an_administrator_shares_a_pools_devices_and_all_programs_see_it(pool: Pool) -> None:
+    admin = client_of(make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN))
+    word = {"is_shared": True, "reason": "prototypes"}
+
+    answer = admin.patch(f"{POOLS}lab/", word, format="json")
+    again = admin.patch(f"{POOLS}lab/", word, format="json")
+    silent = admin.patch(f"{POOLS}lab/", {"is_shared": "perhaps"}, format="json")
+
+    assert (answer.status_code, again.status_code, silent.status_code) == (200, 409, 400)
+    assert answer.json()["shared_because"] == "prototypes"
+    gpu, mig_slice = client_of(make.user()).get(f"{POOLS}lab/").json()["types"]
+    assert (gpu["guarantee"], gpu["slots_per_unit"]) == ("time_shared", 4)
+    assert (mig_slice["guarantee"], mig_slice["slots_per_unit"]) == ("shared", 2)

@@ -103,6 +103,21 @@ def test_a_booking(pool: Pool, member: APIClient) -> None:
     }
     assert member.get(response["Location"]).json() == {
         **response.json(),
+        "devices": [
+            {
+                "node": pool.nodes.get().name,
+                "resource_name": SLICE,
+                "ordinal": ordinal,
+                "gpu_index": None,
+                "uuid": None,
+                "memory_mib": 24_064,
+                "compute_share": "0.2500",
+                "guarantee": "exclusive",
+                "slots": 1,
+                "is_pinned": False,
+            }
+            for ordinal in range(2)
+        ],
         "workspace": None,
         "offers": [],
     }

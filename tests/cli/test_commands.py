@@ -114,9 +114,9 @@ def test_what_is_free(ada: Terminal) -> None:
     booked(ada)
 
     assert ada("free", "--utc").stdout.splitlines() == [
-        "POOL  TYPE     MEMORY  FREE    AT ONCE  UNTIL                 MORE FROM",
-        "lab   gpu      96 GB   1 of 1  1        -                     -        ",
-        "lab   1g.24gb  24 GB   4 of 4  4        Sun 01 Mar 13:00 UTC  -        ",
+        "POOL  TYPE     MEMORY  WHOSE        FREE    AT ONCE  UNTIL                 MORE FROM",
+        "lab   gpu      96 GB   yours alone  1 of 1  1        -                     -        ",
+        "lab   1g.24gb  24 GB   yours alone  4 of 4  4        Sun 01 Mar 13:00 UTC  -        ",
     ]
     assert [each["free_now"] for each in json.loads(ada("free", "--json").stdout)] == [1, 4]
     assert len(json.loads(ada("free", "--type", "GPU", "--json").stdout)) == 1

@@ -124,6 +124,7 @@ BODIES: Final[dict[str, Body]] = {
     "POST portal:planning_save": _typed,
     "PUT api:scenario": _changed,
     "POST api:teams": lambda _world, _team: {"name": "New", "slug": "new"},
+    "PATCH api:pool": lambda _world, _team: {"is_shared": False},
     "PATCH api:team": lambda _world, _team: {"cost_centre": "CC-9"},
     "POST api:members": lambda _world, _team: {"person": "newcomer", "role": "member"},
     "PATCH api:member": lambda _world, _team: {"role": "member"},

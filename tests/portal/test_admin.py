@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
 from gpuaas.audit.models import AuditEvent
-from gpuaas.inventory.models import Pool
+from gpuaas.inventory.models import Cluster, Pool
 from reservations.capacity import Window
 from reservations.lifecycle import State
 from reservations.models import BookingFlag, PoolRules, Reservation, TeamRules
@@ -228,3 +228,33 @@ def test_a_list_of_rules_and_flags_costs_the_same_however_long_it_is(
 
     with django_assert_max_num_queries(8):
         platform_admin.get(changelist(f"reservations_{name}"))
+
+
+def test_a_pool_is_shared_in_the_admin_site_by_the_same_rules(platform_admin: Client) -> None:
+    pool = make.pool()
+    address = reverse("admin:inventory_pool_change", args=[pool.pk])
+    typed = {"name": "Lab", "description": "", "is_shared": "on", "shared_because": "demos"}
+
+    platform_admin.post(address, {**typed, "shared_because": ""})
+    pool.refresh_from_db()
+    assert not pool.is_shared
+    platform_admin.post(address, typed)
+    pool.refresh_from_db()
+
+    assert (pool.name, pool.is_shared, pool.shared_because) == ("Lab", True, "demos")
+    assert AuditEvent.objects.get(action="pool.sharing_changed").data["reason"] == "demos"
+
+
+def test_a_word_that_is_refused_is_told_in_the_admin_site(platform_admin: Client) -> None:
+    pool = make.pool()
+    Cluster.objects.update(gpu_backend="dra")
+
+    answer = platform_admin.post(
+        reverse("admin:inventory_pool_change", args=[pool.pk]),
+        {"name": pool.name, "description": "", "is_shared": "on", "shared_because": "demos"},
+        follow=True,
+    )
+
+    assert "there is nothing to share between teams" in answer.content.decode()
+    pool.refresh_from_db()
+    assert not pool.is_shared

@@ -21,7 +21,7 @@ URL = "https://s-1.apps.example.com/"
 
 def told(reservation: Reservation, session: WorkspaceSession | None, hour: float) -> story.Story:
     return story.story_of(
-        reservation, session=session, events=[], holds=[], workspace_url=URL, now=make.at(hour)
+        reservation, session=session, events=[], devices=None, workspace_url=URL, now=make.at(hour)
     )
 
 

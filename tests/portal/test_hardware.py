@@ -226,3 +226,65 @@ def test_the_same_again_differs_in_nothing(admin: Client, hardware: Pool) -> Non
     exported = selectors.as_file(hardware.cluster)
 
     assert b"Nothing differs" in admin.post(page("import"), {"yaml": exported}).content
+
+
+# --- whose a booked device is ------------------------------------------------------------------
+
+
+def test_an_administrator_shares_a_pools_devices_and_everybody_reads_it(
+    admin: Client, hardware: Pool
+) -> None:
+    somebody, team = Client(), make.team()
+    somebody.force_login(make.user(teams=(team,)))
+    pages = [
+        reverse("portal:pool", args=["lab"]),
+        reverse("portal:home"),
+        reverse("portal:book"),
+    ]
+    assert all("Exclusive slice" in somebody.get(each).content.decode() for each in pages)
+
+    address = reverse("portal:pool_sharing", args=["lab"])
+    text = said(admin, address, {"is_shared": "yes", "reason": "prototypes"})
+
+    assert "The devices of Lab are shared." in text
+    assert all("Shared with other teams" in somebody.get(each).content.decode() for each in pages)
+    assert "prototypes" in somebody.get(pages[0]).content.decode()
+
+    assert "are not shared any more" in said(admin, address, {"is_shared": "no"})
+    assert "Shared with other teams" not in somebody.get(pages[0]).content.decode()
+
+
+def test_sharing_without_a_reason_changes_nothing(admin: Client, hardware: Pool) -> None:
+    address = reverse("portal:pool_sharing", args=["lab"])
+
+    text = said(admin, address, {"is_shared": "yes"})
+    said(admin, address, {"is_shared": "perhaps"})
+
+    hardware.refresh_from_db()
+    assert "Nothing was changed: say why teams are to share devices" in text
+    assert not hardware.is_shared
+
+
+def test_a_page_names_the_device_where_it_is_known_which(hardware: Pool) -> None:
+    Device.objects.filter(resource_name=make.GPU).update(gpu_index=1, uuid="GPU-1234")
+    team = make.team()
+    person, client = make.user(teams=(team,)), Client()
+    client.force_login(person)
+
+    def shown(resource_name: str) -> str:
+        booked = make.reservation(
+            of=hardware, by=team, requested_by=person, resource_name=resource_name
+        )
+        address = reverse("portal:reservation", args=[booked.public_id])
+        return client.get(address).content.decode()
+
+    whole, cut = shown(make.GPU), shown(make.SLICE)
+
+    node = Node.objects.get().name
+    assert f"96 GB, all of a GPU&#x27;s compute, GPU 1, {node}" in whole
+    assert "GPU-1234" in whole
+    assert "Your GPU alone, time-shared inside your session" in whole
+    assert "Up to 4 of your own containers take turns on it" in whole
+    assert f"24 GB, 25 % of a GPU&#x27;s compute, {node}" in cut
+    assert "Exclusive slice" in cut
+    assert f"Which one of {node} a container gets, is decided when it starts." in cut

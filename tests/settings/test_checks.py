@@ -9,7 +9,7 @@ from django.db import DatabaseError, connections
 from pytest_django import Settings
 
 from gpuaas import checks
-from gpuaas.inventory.models import Device, DeviceState, Node
+from gpuaas.inventory.models import Cluster, Device, DeviceState, Node, Pool
 from reservations import lifecycle
 from tests import make
 
@@ -63,6 +63,61 @@ class TestE001:
         Node.objects.update(is_schedulable=False)
 
         assert checks.pools_have_what_is_booked(databases=None) == []
+
+
+@pytest.mark.django_db
+class TestW004:
+    """Devices that several teams can meet on."""
+
+    def ask(self) -> list[str]:
+        return [str(each.msg) for each in checks.devices_are_their_teams_alone(["default"])]
+
+    def test_replicas_of_several_devices_go_to_whoever_asks(self) -> None:
+        node = make.node()
+
+        (found,) = self.ask()
+
+        assert found == (
+            f"{node.name}: 4 devices of nvidia.com/mig-1g.24gb are handed out 2 times each,"
+            " without regard to teams."
+        )
+
+    def test_a_word_for_it_is_repeated(self) -> None:
+        Pool.objects.filter(pk=make.pool().pk).update(is_shared=True, shared_because="demos only")
+
+        (found,) = self.ask()
+
+        assert found.endswith("without regard to teams; shared on purpose: demos only")
+
+    def test_one_device_of_a_type_or_one_replica_of_each_is_no_problem(self) -> None:
+        make.pool(devices={make.GPU: 1})
+        make.pool(devices={"nvidia.com/mig-2g.48gb": 2})
+
+        assert self.ask() == []
+
+    @pytest.mark.parametrize(
+        "cluster", [{"gpu_backend": "dra"}, {"gpu_operator_namespace": "gpu-operator"}]
+    )
+    def test_a_cluster_that_keeps_teams_apart_is_no_problem(self, cluster: dict[str, str]) -> None:
+        make.pool()
+        Cluster.objects.update(**cluster)
+
+        assert self.ask() == []
+
+    def test_it_asks_no_database_it_was_not_given(self) -> None:
+        make.pool()
+
+        assert checks.devices_are_their_teams_alone([]) == []
+
+    def test_before_the_first_migration_there_is_nothing_to_check(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken() -> None:
+            raise DatabaseError
+
+        monkeypatch.setattr("gpuaas.checks.inventory.mixed_devices", broken)
+
+        assert self.ask() == []
 
 
 @pytest.mark.django_db

@@ -34,3 +34,14 @@ def test_a_claimed_device_is_the_sessions_own(replicas: list[int], *, is_shared:
 
 def test_a_type_that_is_gone_has_one_slot() -> None:
     assert promise.slots([], is_shared=True) == 1
+
+
+def test_what_holds_on_every_node_is_the_weakest() -> None:
+    alone = promise.of([4], is_shared=False, is_claimed=False)
+    several = promise.of([2, 2], is_shared=False, is_claimed=False)
+    shared = promise.of([2, 2], is_shared=True, is_claimed=False)
+    claimed = promise.of([1], is_shared=False, is_claimed=True)
+
+    assert promise.weakest([alone, several]) == Promise(Guarantee.TIME_SHARED, 1, is_pinned=False)
+    assert promise.weakest([alone, shared]) == Promise(Guarantee.SHARED, 2, is_pinned=False)
+    assert promise.weakest([claimed, claimed]) == claimed

@@ -7,6 +7,8 @@ from rest_framework import serializers
 
 from gpuaas.api import fields
 from gpuaas.api.shapes import Shape
+from gpuaas.inventory.models import Device
+from gpuaas.inventory.promise import Guarantee, Promise
 
 
 class HoursOutput(Shape):
@@ -29,12 +31,33 @@ class CalendarEntryOutput(Shape):
     purpose = serializers.CharField(required=False)
 
 
-class CalendarRowOutput(Shape):
-    """A device, and what is booked on it."""
+class PromisedDeviceOutput(Shape):
+    """A device, its part of its GPU, and who else is on it while it is booked.
+
+    ``guarantee`` is as in a pool's types.  Where ``is_pinned`` is false, a container gets any
+    device of this type and node that is free, not necessarily this one.
+    """
 
     node = serializers.CharField()
     resource_name = serializers.CharField()
     ordinal = serializers.IntegerField()
+    gpu_index = serializers.IntegerField(allow_null=True)
+    memory_mib = serializers.IntegerField()
+    compute_share = serializers.CharField()
+    guarantee = serializers.ChoiceField(choices=[each.value for each in Guarantee])
+    slots = serializers.IntegerField(allow_null=True)
+    is_pinned = serializers.BooleanField()
+
+
+class HeldDeviceOutput(PromisedDeviceOutput):
+    """A device that a booking holds."""
+
+    uuid = serializers.CharField(allow_null=True)
+
+
+class CalendarRowOutput(PromisedDeviceOutput):
+    """A device, and what is booked on it."""
+
     bookings = CalendarEntryOutput(many=True)
 
 
@@ -42,6 +65,21 @@ class CalendarOutput(Shape):
     """Every device of a pool."""
 
     devices = CalendarRowOutput(many=True)
+
+
+def promised_device(device: Device, promised: Promise) -> dict[str, Any]:
+    """Return what a `PromisedDeviceOutput` is, of ``device``."""
+    return {
+        "node": device.node.name,
+        "resource_name": device.resource_name,
+        "ordinal": device.ordinal,
+        "gpu_index": device.gpu_index,
+        "memory_mib": device.memory_mib,
+        "compute_share": str(device.compute_share),
+        "guarantee": promised.guarantee.value,
+        "slots": promised.slots,
+        "is_pinned": promised.is_pinned,
+    }
 
 
 class WindowOutput(Shape):

@@ -13,7 +13,7 @@ from gpuaas.api.callers import caller
 from gpuaas.api.described import described
 from gpuaas.api.fields import InstantField
 from gpuaas.api.inputs import StrictInput
-from gpuaas.api.shapes.booking import CalendarOutput, HoursOutput
+from gpuaas.api.shapes.booking import CalendarOutput, HoursOutput, promised_device
 from gpuaas.api.views import APIView
 from gpuaas.inventory import selectors as inventory
 from reservations import calendar
@@ -79,11 +79,8 @@ class Calendar(APIView):
 
 
 def _show(row: calendar.Row) -> dict[str, Any]:
-    device = row.device
     return {
-        "node": device.node.name,
-        "resource_name": device.resource_name,
-        "ordinal": device.ordinal,
+        **promised_device(row.device, row.promise),
         "bookings": [_entry(entry) for entry in row.entries],
     }
 

@@ -1,6 +1,6 @@
 """``/api/v1/reservations/``: book, look, cancel, give back."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,7 +19,12 @@ from gpuaas.accounts.models import TokenScope, User
 from gpuaas.api import fields, inputs, offers, once, pages, preconditions, reach
 from gpuaas.api.callers import caller
 from gpuaas.api.described import ETAG, IF_MATCH, LOCATION, described, listed_by_cursor, moved
-from gpuaas.api.shapes.booking import ExtensionOutput, OfferOutput
+from gpuaas.api.shapes.booking import (
+    ExtensionOutput,
+    HeldDeviceOutput,
+    OfferOutput,
+    promised_device,
+)
 from gpuaas.api.views import APIView
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import selectors as inventory
@@ -141,8 +146,9 @@ class WorkspaceOutput(serializers.Serializer[Any]):
 
 
 class ReservationDetailOutput(ReservationOutput):
-    """A booking with its workspace, once there is one, and what it can be exchanged for."""
+    """A booking with its devices and workspace, and what it can be exchanged for."""
 
+    devices = HeldDeviceOutput(many=True)
     workspace = WorkspaceOutput(allow_null=True)
     offers = OfferOutput(many=True)
 
@@ -247,6 +253,14 @@ class ReservationList(APIView):
         return shown_as_new(reservation, request)
 
 
+def _devices_of(reservation: "Reservation") -> Iterator[dict[str, Any]]:
+    if reservation.node is None:
+        return
+    promised = inventory.promise_on(reservation.node, reservation.resource_name)
+    for hold in reservation.holds.select_related("device__node").order_by("device__ordinal"):
+        yield {**promised_device(hold.device, promised), "uuid": hold.device.uuid}
+
+
 class ReservationDetail(APIView):
     """One booking, and its workspace once there is one."""
 
@@ -260,6 +274,7 @@ class ReservationDetail(APIView):
         return Response(
             {
                 **_body(reservation),
+                "devices": list(_devices_of(reservation)),
                 "workspace": workspace and WorkspaceOutput(workspace).data,
                 "offers": [
                     offers.offer_body(each)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from gpuaas.portal import wording
 from gpuaas.portal.cards.bookings import can_open, fingerprint
+from gpuaas.portal.cards.devices import DevicesCard
 from reservations import history, lifecycle, selectors
 from reservations.lifecycle import PendingOn, State
 
 if TYPE_CHECKING:
     from gpuaas.audit.models import AuditEvent
-    from reservations.models import DeviceHold, Reservation
+    from reservations.models import Reservation
     from sessions.models import SessionEvent, WorkspaceSession
 
 # The reconciler looks every 30 s; after this long without it something is wrong.
@@ -60,7 +60,7 @@ class Story:
     now: Now
     steps: tuple[Step, ...]
     lines: tuple[Line, ...]
-    devices: tuple[str, ...]
+    devices: DevicesCard | None
     workspace_url: str
     refresh_seconds: int | None
 
@@ -74,7 +74,7 @@ def story_of(
     *,
     session: "WorkspaceSession | None",
     events: "Iterable[SessionEvent]",
-    holds: "Iterable[DeviceHold]",
+    devices: DevicesCard | None,
     workspace_url: str,
     now: datetime,
 ) -> Story:
@@ -83,7 +83,7 @@ def story_of(
         now=_now(reservation, session, now),
         steps=_steps(reservation, session),
         lines=tuple(Line(each.at, each.message, each.is_problem) for each in events),
-        devices=tuple(device_name(hold) for hold in holds),
+        devices=devices,
         workspace_url=workspace_url if can_open(reservation, session) else "",
         refresh_seconds=_refresh_seconds(reservation, session, now),
     )
@@ -97,11 +97,6 @@ def history_lines(events: "Iterable[AuditEvent]") -> tuple[Line, ...]:
     return tuple(
         Line(entry.at, _sentence(event, entry), entry.is_problem) for event, entry in entries
     )
-
-
-def device_name(hold: "DeviceHold") -> str:
-    """Return which device is held: ``MIG slice 1g.24gb #2``."""
-    return f"{wording.resource(hold.device.resource_name)} #{hold.device.ordinal}"
 
 
 def _now(reservation: "Reservation", session: "WorkspaceSession | None", now: datetime) -> Now:

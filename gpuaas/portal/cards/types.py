@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from gpuaas.inventory.promise import Guarantee
 from gpuaas.portal import wording
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class TypeCard(TypeChoice):
     total: int
     until: datetime | None
     more_at: datetime | None
+    compute: str
+    guarantee: str
+    means: str
+    is_shared: bool
 
     @property
     def tone(self) -> str:
@@ -102,4 +107,8 @@ def _type_card(pool: "Pool", availability: "Availability", share: "Demand") -> T
         total=kind.devices,
         until=availability.free_until,
         more_at=availability.more_free_at,
+        compute=wording.compute(kind.compute_share),
+        guarantee=wording.guarantee(kind.promise, kind.resource_name) if kind.promise else "",
+        means=wording.what_guarantee_means(kind.promise) if kind.promise else "",
+        is_shared=kind.promise is not None and kind.promise.guarantee == Guarantee.SHARED,
     )

@@ -26,6 +26,15 @@ class NodeForm(forms.Form):
     reason = forms.CharField(required=False, max_length=300)
 
 
+class SharingForm(forms.Form):
+    """Whether a pool's devices are shared between teams, and why."""
+
+    is_shared = forms.TypedChoiceField(
+        choices=(("no", "Not shared"), ("yes", "Shared")), coerce=lambda value: value == "yes"
+    )
+    reason = forms.CharField(required=False, max_length=200)
+
+
 class ClosureForm(forms.Form):
     """What is closed, from when to when; ``target`` is ``pool:<slug>`` or ``node:<id>``."""
 

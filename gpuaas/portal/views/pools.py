@@ -12,11 +12,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gpuaas.accounts.models import User
+from gpuaas.core.errors import DomainError
 from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory import services as hardware
 from gpuaas.inventory.models import Pool
 from gpuaas.portal import wording
 from gpuaas.portal.access import PortalRequest, for_administrators, for_people
+from gpuaas.portal.cards import devices
 from gpuaas.portal.cards import rules as cards
+from gpuaas.portal.forms.hardware import SharingForm
 from gpuaas.portal.forms.rules import PoolRulesForm, PriceForm, show_problems
 from reservations import facts, services
 
@@ -73,6 +77,23 @@ def price(request: PortalRequest, user: User, slug: str) -> HttpResponse:
     return _page(request, user, found, form)
 
 
+@require_POST
+@for_people
+@for_administrators
+def sharing(request: PortalRequest, user: User, slug: str) -> HttpResponse:
+    """Share a pool's devices between teams, or no longer."""
+    found, form = get_object_or_404(inventory.pools(), slug=slug), SharingForm(request.POST)
+    if form.is_valid():
+        try:
+            hardware.share_devices(pool=found, **form.cleaned_data, actor=user, now=timezone.now())
+        except DomainError as refused:
+            messages.error(request, f"Nothing was changed: {refused}.")
+        else:
+            word = "are shared" if found.is_shared else "are not shared any more"
+            messages.success(request, f"The devices of {found} {word}.")
+    return redirect("portal:pool", slug)
+
+
 def _price_form(found: Pool, typed: dict[str, str] | None) -> PriceForm:
     types = [
         (each.resource_name, wording.resource(each.resource_name))
@@ -92,6 +113,7 @@ def _page(request: PortalRequest, user: User, found: Pool, form: PriceForm) -> H
         "page": page,
         "form": form,
         "currency": settings.CURRENCY,
+        "types": devices.promised_types(inventory.resource_types(found)),
         "may_change": user.is_platform_admin,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

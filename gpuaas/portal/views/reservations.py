@@ -18,8 +18,10 @@ from gpuaas.accounts.models import User
 from gpuaas.audit import selectors as audit
 from gpuaas.core.errors import DomainError
 from gpuaas.core.paging import leaf_of
+from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import bookings
+from gpuaas.portal.cards.devices import DevicesCard, devices_card
 from gpuaas.portal.cards.ending import CANCEL, GIVE_BACK, Ending
 from gpuaas.portal.cards.offers import offer_card
 from gpuaas.portal.cards.story import Story, history_lines, story_of
@@ -208,7 +210,7 @@ def _live_context(found: "Reservation", user: User, now: datetime) -> dict[str, 
         found,
         session=session,
         events=session.events.all() if session else [],
-        holds=found.holds.select_related("device").order_by("device__ordinal"),
+        devices=_devices_of(found),
         workspace_url=url,
         now=now,
     )
@@ -226,6 +228,14 @@ def _live_context(found: "Reservation", user: User, now: datetime) -> dict[str, 
         "place": place,
         "fingerprint": bookings.fingerprint([card, story, offers, decision, place]),
     }
+
+
+def _devices_of(found: "Reservation") -> DevicesCard | None:
+    if found.node is None:
+        return None
+    holds = found.holds.select_related("device").order_by("device__ordinal")
+    promised = inventory.promise_on(found.node, found.resource_name)
+    return devices_card(holds, promised=promised, node=found.node.name)
 
 
 def _decision(found: "Reservation", user: User, card: bookings.BookingCard, now: datetime) -> str:
