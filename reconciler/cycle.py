@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import transaction
 
 from gpuaas.core import errors, locks
-from gpuaas.inventory.models import Cluster
+from gpuaas.inventory.models import Cluster, GpuBackend
 from reconciler import cluster as port
 from reconciler import connections, observe
 from reconciler.phases import attendance, hardware, opening, repair, start, stop, upkeep, warnings
@@ -157,7 +157,11 @@ def _look_and_act(
     pause_seconds = FIRST_PAUSE_SECONDS
     while True:
         seen_before = dict(report.waiting)
-        picture = observe.look(kube, installation=settings.INSTALLATION)
+        picture = observe.look(
+            kube,
+            installation=settings.INSTALLATION,
+            with_claims=cluster.gpu_backend == GpuBackend.DRA.value,
+        )
         world = World(kube, picture, dry_run=dry_run)
         with transaction.atomic() if dry_run else nullcontext():
             _act_on_all(cluster, world, threads, now=clock(), report=report)

@@ -20,6 +20,8 @@ MANAGED_KINDS: Final = (
     ("apps/v1", "Deployment"),
     ("rbac.authorization.k8s.io/v1", "RoleBinding"),
 )
+# One more, where sessions claim their devices.
+CLAIM: Final = ("resource.k8s.io/v1", "ResourceClaim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,10 @@ class Picture:
         return [o for ref, o in sorted(self.objects.items()) if ref.kind == "Namespace"]
 
 
-def look(kube: Cluster, *, installation: str) -> Picture:
+def look(kube: Cluster, *, installation: str, with_claims: bool = False) -> Picture:
     """Return the picture of ``installation``'s objects, complete.
+
+    ``with_claims`` also of their devices, which not every cluster knows.
 
     Raises:
         ClusterError: some listing failed; half a picture is none.
@@ -48,7 +52,7 @@ def look(kube: Cluster, *, installation: str) -> Picture:
     labels = naming.ours(installation)
     found = [
         _with_type(manifest, api_version, kind)
-        for api_version, kind in MANAGED_KINDS
+        for api_version, kind in (*MANAGED_KINDS, *([CLAIM] if with_claims else []))
         for manifest in kube.find(api_version, kind, labels=labels)
     ]
     return Picture({ref_to(manifest): manifest for manifest in found})

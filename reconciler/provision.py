@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from reconciler import plain_words
 from reconciler.cluster import Manifest, is_terminating
-from reconciler.manifests import access, guardrails, network, storage, workspace
+from reconciler.manifests import access, devices, guardrails, network, storage, workspace
 from reconciler.manifests import namespace as namespaces
 from reconciler.world import World
 from sessions import services
@@ -100,6 +100,20 @@ def ensure_storage(spec: SessionSpec, world: World) -> Outcome:
     return Done()
 
 
+def ensure_devices(spec: SessionSpec, world: World) -> Outcome:
+    """Claim the booked devices by their UUIDs, where the cluster ties sessions to devices.
+
+    Whoever still holds one of them keeps it: then the claim waits, and so do we.
+    """
+    if not spec.claimed_devices:
+        return Done()
+    if not all(device.uuid for device in spec.claimed_devices):
+        return Waiting("the UUID of a booked device is not known to the inventory yet")
+    claim = world.ensure(devices.claim(spec))
+    world.ensure(devices.holder(spec))
+    return Done() if devices.is_allocated(claim) else Waiting("its devices are being claimed")
+
+
 def ensure_workspace(spec: SessionSpec, world: World) -> Outcome:
     """Start the workspace and wait until its pod is ready."""
     world.ensure(workspace.proxy_config(spec))
@@ -125,6 +139,7 @@ STEPS: Final[tuple[Step, ...]] = (
     ensure_guardrails,
     ensure_network,
     ensure_storage,
+    ensure_devices,
     ensure_workspace,
     ensure_access,
 )

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory import mig
 from gpuaas.inventory import selectors as inventory
-from gpuaas.inventory.models import Cluster
+from gpuaas.inventory.models import Cluster, GpuBackend
 from reservations import lifecycle
 from reservations import selectors as reservations
 from sessions.models import (
@@ -20,7 +21,7 @@ from sessions.models import (
     WorkspaceSession,
     WorkspaceSessionQuerySet,
 )
-from sessions.spec import Proxy, SessionSpec
+from sessions.spec import ClaimedDevice, Proxy, SessionSpec
 
 if TYPE_CHECKING:
     from reservations.models import Reservation
@@ -98,6 +99,9 @@ def has_namespace(namespace: str) -> bool:
 def specs_of(sessions: Iterable[WorkspaceSession], *, cluster: Cluster) -> list[SessionSpec]:
     """Return the desired state of each session, in order."""
     fleet = inventory.gpu_resource_names(cluster)
+    sessions = list(sessions)
+    if cluster.gpu_backend == GpuBackend.DRA.value:
+        prefetch_related_objects(sessions, "reservation__holds__device")
     return [_spec_of(session, cluster, fleet) for session in sessions]
 
 
@@ -114,6 +118,7 @@ def open_url(session: WorkspaceSession) -> str | None:
 
 def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str]) -> SessionSpec:
     reservation = session.reservation
+    claimed = _claimed(session) if cluster.gpu_backend == GpuBackend.DRA.value else ()
     slots = inventory.slots_per_unit(reservation.placed_on, reservation.resource_name)
     return SessionSpec(
         installation=settings.INSTALLATION,
@@ -124,7 +129,7 @@ def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str])
         owner=reservation.requested_by.get_username(),
         mode=AllocationMode(reservation.mode),
         gpu_resource=reservation.resource_name,
-        gpu_slots=reservation.units * slots,
+        gpu_slots=0 if claimed else reservation.units * slots,
         other_gpu_resources=fleet - {reservation.resource_name},
         cpu_millicores=reservation.cpu_millicores,
         memory_mib=reservation.memory_mib,
@@ -135,6 +140,16 @@ def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str])
         ends_at=reservation.ends_at,
         workspace_image=settings.WORKSPACE_IMAGE,
         proxy=Proxy(settings.HTTP_PROXY, settings.HTTPS_PROXY, settings.NO_PROXY),
+        claimed_devices=claimed,
+    )
+
+
+def _claimed(session: WorkspaceSession) -> tuple[ClaimedDevice, ...]:
+    """Return the devices that the session's reservation holds, in a stable order."""
+    devices = sorted((hold.device for hold in session.reservation.holds.all()), key=lambda d: d.pk)
+    return tuple(
+        ClaimedDevice(mig.device_class_of(device.resource_name), device.uuid or "")
+        for device in devices
     )
 
 

@@ -27,13 +27,22 @@ class Proxy:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimedDevice:
+    """One booked device as a claim names it; ``uuid`` is empty while nobody knows it."""
+
+    device_class: str
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSpec:
     """The desired state of one session.
 
     CPU is in thousandths of a core, memory in MiB, storage in GiB.  ``gpu_slots`` is what the
     quota allows of ``gpu_resource``: units times the slots of one device.  ``other_gpu_resources``
     are the fleet's remaining types, forbidden to this session.  ``installation`` tells our objects
-    from those of another GPUaaS on the same cluster.
+    from those of another GPUaaS on the same cluster.  ``claimed_devices`` are the booked ones where
+    the cluster ties a session to its devices; then no slot of anything is handed out.
     """
 
     installation: str
@@ -55,10 +64,11 @@ class SessionSpec:
     ends_at: datetime
     workspace_image: str
     proxy: Proxy = Proxy()
+    claimed_devices: tuple[ClaimedDevice, ...] = ()
 
     @property
     def workspace_gpu_slots(self) -> int:
-        """How many slots the workspace itself holds."""
+        """How many slots the workspace itself holds, or whether it uses the claim."""
         return 1 if self.mode == AllocationMode.INTERACTIVE else 0
 
     @property

@@ -147,6 +147,11 @@ def resource_name_of(profile: str) -> str:
     return f"{SLICE_PREFIX}{profile.replace('+', '.')}"
 
 
+def device_class_of(resource_name: str) -> str:
+    """Return the device class of NVIDIA's driver for dynamic resource allocation."""
+    return "gpu.nvidia.com" if resource_name == WHOLE else "mig.nvidia.com"
+
+
 def family_of(product: str) -> Family | None:
     """Return the family of a product as labels name it, None for one the table does not know."""
     base = product.upper().partition("-MIG-")[0]

@@ -4,7 +4,7 @@ from typing import Final
 
 from reconciler import naming
 from reconciler.cluster import Manifest
-from reconciler.manifests import quantities
+from reconciler.manifests import devices, quantities
 from sessions.spec import SessionSpec
 
 DEFAULT_LIMITS: Final = {"cpu": "500m", "memory": "1Gi"}
@@ -33,6 +33,8 @@ def resource_quota(spec: SessionSpec) -> Manifest:
     forbidden = {name for r in spec.other_gpu_resources for name in (r, f"{r}.shared")}
     gpu = {f"requests.{r}": "0" for r in sorted({*forbidden, f"{spec.gpu_resource}.shared"})}
     gpu[f"requests.{spec.gpu_resource}"] = str(spec.gpu_slots)
+    if spec.claimed_devices:
+        gpu |= devices.quota(spec)
     cpu, memory = quantities.cpu(spec.cpu_millicores), quantities.memory(spec.memory_mib)
     return {
         "apiVersion": "v1",

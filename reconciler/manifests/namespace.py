@@ -25,6 +25,7 @@ def build(spec: SessionSpec) -> Manifest:
             "annotations": {
                 # What the policies of deploy/kubernetes/guardrails.yaml hold every pod to.
                 naming.GPU_RESOURCE_ANNOTATION: spec.gpu_resource,
+                **_claim(spec),
                 naming.STARTS_AT_ANNOTATION: spec.starts_at.isoformat(),
                 naming.ENDS_AT_ANNOTATION: spec.ends_at.isoformat(),
                 naming.OWNER_ANNOTATION: spec.owner,
@@ -33,3 +34,8 @@ def build(spec: SessionSpec) -> Manifest:
             },
         },
     }
+
+
+def _claim(spec: SessionSpec) -> dict[str, str]:
+    """Name the one claim that pods may use, where the session has one."""
+    return {naming.DEVICE_CLAIM_ANNOTATION: naming.DEVICE_CLAIM} if spec.claimed_devices else {}

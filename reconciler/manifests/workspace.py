@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from reconciler import naming
 from reconciler.cluster import Manifest
-from reconciler.manifests import quantities
+from reconciler.manifests import devices, quantities
 from reconciler.manifests.network import WORKSPACE_PORT
 from sessions.spec import SessionSpec
 
@@ -86,6 +86,7 @@ def _pod_spec(spec: SessionSpec) -> dict[str, Any]:
         "serviceAccountName": naming.WORKSPACE,
         "affinity": _on_node(spec.node),
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        **_claims(spec),
         "containers": [_container(spec)],
         "volumes": [
             {"name": name, "persistentVolumeClaim": {"claimName": name}}
@@ -102,7 +103,11 @@ def _container(spec: SessionSpec) -> dict[str, Any]:
         "envFrom": [{"configMapRef": {"name": naming.PROXY}}],
         "env": _environment(spec),
         "readinessProbe": {"httpGet": {"path": "/healthz", "port": WORKSPACE_PORT}},
-        "resources": {"requests": _resources(spec), "limits": _resources(spec)},
+        "resources": {
+            "requests": _resources(spec),
+            "limits": _resources(spec),
+            **_claimed(spec),
+        },
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -127,9 +132,19 @@ def _resources(spec: SessionSpec) -> dict[str, str]:
         "cpu": quantities.cpu(min(spec.cpu_millicores // 2, MOST_CPU_MILLICORES)),
         "memory": quantities.memory(min(spec.memory_mib // 2, MOST_MEMORY_MIB)),
     }
-    if spec.workspace_gpu_slots:
+    if spec.workspace_gpu_slots and not spec.claimed_devices:
         found[spec.gpu_resource] = str(spec.workspace_gpu_slots)
     return found
+
+
+def _claims(spec: SessionSpec) -> dict[str, Any]:
+    claims = devices.pod_claims(spec) if spec.workspace_gpu_slots else []
+    return {"resourceClaims": claims} if claims else {}
+
+
+def _claimed(spec: SessionSpec) -> dict[str, Any]:
+    """Use every device of the claim, where the workspace holds a slot of its own."""
+    return {"claims": [{"name": devices.NAME_IN_POD}]} if _claims(spec) else {}
 
 
 def _on_node(node: str) -> dict[str, Any]:

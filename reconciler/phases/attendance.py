@@ -53,4 +53,5 @@ def has_own_pods(picture: Picture, session: WorkspaceSession) -> bool | None:
     if pods is None:
         return None
     own: int = deployment.get("status", {}).get("replicas", 0)
-    return int(pods) > max(1, own)
+    holder = picture.get(Ref("apps/v1", "Deployment", naming.DEVICE_HOLDER, session.namespace))
+    return int(pods) > max(1, own) + (holder is not None)
