@@ -19,6 +19,7 @@ from gpuaas.portal.views import (
     team_changes,
     teams,
     templates,
+    timeline,
     tokens,
 )
 
@@ -26,6 +27,8 @@ app_name = "portal"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("mine/", home.mine, name="mine"),
+    path("calendar/", timeline.timeline, name="timeline"),
+    path("calendar/<slug:slug>/data/", timeline.timeline_data, name="timeline_data"),
     path("calendar/<slug:secret>.ics", calendar_links.calendar, name="calendar"),
     path("calendar-links/", calendar_links.links, name="calendar_links"),
     path(
@@ -67,6 +70,7 @@ urlpatterns: list[URLPattern] = [
         reservations.accept_offer,
         name="accept_offer",
     ),
+    path("reservations/<uuid:public_id>/drag/", timeline.drag, name="drag"),
     path("reservations/<uuid:public_id>/change/", changing.change, name="change"),
     path("reservations/<uuid:public_id>/change/end/", changing.change_end, name="change_end"),
     path("reservations/<uuid:public_id>/approve/", deciding.approve, name="approve"),

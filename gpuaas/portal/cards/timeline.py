@@ -1,0 +1,253 @@
+"""A pool's calendar as rows of a timeline, and the same as a table.  Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from django.urls import reverse
+
+from gpuaas.portal import wording
+from reservations import timetable
+from reservations.calendar import OTHERS, OWN
+from reservations.capacity import Window
+from reservations.timetable import HOUR, Taken
+
+if TYPE_CHECKING:
+    from gpuaas.inventory.models import Closure, Node, Pool
+    from reservations.calendar import Entry, Row
+
+DAYS: Final = {"day": 1, "week": 7, "fortnight": 14}
+DAY: Final = timedelta(days=1)
+SHADES: Final = 4
+WHOSE: Final = {OWN: "Mine", "team": "My team's", OTHERS: "Others'"}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which days are shown: ``days`` from ``first`` on, in UTC where nobody says more."""
+
+    view: str
+    first: date
+
+    @property
+    def days(self) -> int:
+        return DAYS[self.view]
+
+    @property
+    def before(self) -> date:
+        return self.first - self.days * DAY
+
+    @property
+    def after(self) -> date:
+        return self.first + self.days * DAY
+
+    @property
+    def last(self) -> date:
+        return self.after - DAY
+
+    @property
+    def window(self) -> Window:
+        return Window(_midnight(self.first), _midnight(self.after))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """How many of a type's ``total`` devices are free, all the time from start to end."""
+
+    starts_at: datetime
+    ends_at: datetime
+    free: int
+    total: int
+
+    @property
+    def shade(self) -> int:
+        """0 where nothing is free, `SHADES` where everything is."""
+        return -(-SHADES * self.free // self.total) if self.total else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the table: a device, and what is on it from when to when."""
+
+    node: str
+    device: str
+    starts_at: datetime
+    ends_at: datetime
+    whose: str
+    about: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What is known of a pool in a period: its devices, their bookings, what is closed."""
+
+    pool: "Pool"
+    rows: "Sequence[Row]"
+    closures: "Sequence[Closure]"
+    nodes: "Mapping[int, Node]"
+    within: Window
+
+    def free(self) -> dict[str, list[Free]]:
+        """Return by type what is free when; hours alike are one entry."""
+        return {name: self._free(name) for name in {row.device.resource_name for row in self.rows}}
+
+    def lines(self) -> list[Line]:
+        """Return every booking and closure, device by device, by start."""
+        lines = []
+        for row in self.rows:
+            node, device = row.device.node.name, device_name(row)
+            on_it = [
+                Line(node, device, e.starts_at, e.ends_at, WHOSE[e.whose], about(e), address(e))
+                for e in row.entries
+            ]
+            on_it += [
+                Line(node, device, c.starts_at, c.ends_at, c.get_kind_display(), c.reason, "")
+                for c in self.closures
+                if c.node_id in {None, row.device.node_id}
+            ]
+            lines += sorted(on_it, key=lambda line: line.starts_at)
+        return lines
+
+    def _free(self, resource_name: str) -> list[Free]:
+        rows = [row for row in self.rows if row.device.resource_name == resource_name]
+        on_node: defaultdict[int, int] = defaultdict(int)
+        for row in rows:
+            on_node[row.device.node_id] += 1
+        total = len(rows)
+        for node_id, count in on_node.items():
+            reported = self.nodes[node_id].reported_devices if node_id in self.nodes else None
+            if reported is not None:
+                on_node[node_id] = min(count, reported.get(resource_name, 0))
+        taken = [
+            Taken(row.device.node_id, Window(entry.starts_at, entry.ends_at))
+            for row in rows
+            for entry in row.entries
+        ]
+        for closure in self.closures:
+            closed = Window(closure.starts_at, closure.ends_at)
+            nodes: Iterable[int] = on_node if closure.node_id is None else [closure.node_id]
+            taken += [Taken(node, closed, is_closure=True) for node in nodes]
+        since = self.within.starts_at.replace(minute=0, second=0, microsecond=0)
+        hours = -((since - self.within.ends_at) // HOUR)
+        by_hour = timetable.free_by_hour(on_node, taken, since=since, hours=hours)
+        return _runs(by_hour, since=since, total=total)
+
+
+def _runs(by_hour: Sequence[int], *, since: datetime, total: int) -> list[Free]:
+    found, at = [], since
+    for free, alike in groupby(by_hour):
+        ends_at = at + len(list(alike)) * HOUR
+        found.append(Free(at, ends_at, free, total))
+        at = ends_at
+    return found
+
+
+def device_name(row: "Row") -> str:
+    """Return how a device is called on its node."""
+    return f"{wording.resource(row.device.resource_name)} #{row.device.ordinal}"
+
+
+def _short(resource_name: str) -> str:
+    return resource_name.rpartition("/")[2].removeprefix("mig-").replace("gpu", "GPU")
+
+
+def about(entry: "Entry") -> str:
+    """Return what may be said of a booking: of others' that it is there."""
+    if entry.whose == OTHERS:
+        return "Booked"
+    return " · ".join(part for part in (entry.purpose, entry.by, entry.team) if part)
+
+
+def address(entry: "Entry") -> str:
+    """Return the page of a booking one may see; empty for others'."""
+    return reverse("portal:reservation", args=[entry.public_id]) if entry.public_id else ""
+
+
+def as_json(sheet: Sheet, *, now: datetime) -> dict[str, Any]:
+    """Return the timeline's rows and bars: a strip of what is free by type, then node by node."""
+    free = sheet.free()
+    names = sorted(free, key=lambda name: (name != "nvidia.com/gpu", name))
+    rows: list[dict[str, Any]] = [
+        {"id": f"free/{name}", "title": f"Free {_short(name)}", "kind": "free"} for name in names
+    ]
+    for node, on_it in groupby(sheet.rows, key=lambda row: row.device.node):
+        devices = [
+            {
+                "id": f"d{row.device.pk}",
+                "title": f"{_short(row.device.resource_name)} · {row.device.ordinal}",
+                "kind": "device",
+                "type": f"{sheet.pool.slug}/{row.device.resource_name}",
+            }
+            for row in on_it
+        ]
+        rows.append({"id": f"n{node.pk}", "title": node.name, "kind": "node", "children": devices})
+    strips = [_strip(name, run) for name in names for run in free[name]]
+    closed = [_closed(closure, sheet.rows) for closure in sheet.closures]
+    return {"rows": rows, "bars": [*strips, *closed, *_booked(sheet.rows, now)]}
+
+
+def _strip(name: str, run: Free) -> dict[str, Any]:
+    return {
+        "rows": [f"free/{name}"],
+        "start": _text(run.starts_at),
+        "end": _text(run.ends_at),
+        "title": str(run.free),
+        "kind": f"heat-{run.shade}",
+        "label": f"{run.free} of {run.total} free",
+    }
+
+
+def _closed(closure: "Closure", rows: "Sequence[Row]") -> dict[str, Any]:
+    told = f"{closure.get_kind_display()}: {closure.reason}"
+    return {
+        "rows": [
+            f"d{row.device.pk}" for row in rows if closure.node_id in {None, row.device.node_id}
+        ],
+        "start": _text(closure.starts_at),
+        "end": _text(closure.ends_at),
+        "title": told,
+        "kind": "closed",
+        "label": told,
+    }
+
+
+def _booked(rows: "Sequence[Row]", now: datetime) -> list[dict[str, Any]]:
+    """Return one bar a booking, on all of its devices; others' are one bar each."""
+    bars: list[dict[str, Any]] = []
+    seen: dict[tuple[object, datetime, datetime], dict[str, Any]] = {}
+    for row in rows:
+        for entry in row.entries:
+            key = (entry.public_id, entry.starts_at, entry.ends_at)
+            if entry.public_id and key in seen:
+                seen[key]["rows"].append(f"d{row.device.pk}")
+                continue
+            bar = seen[key] = _bar(entry, f"d{row.device.pk}", now)
+            bars.append(bar)
+    return bars
+
+
+def _bar(entry: "Entry", row: str, now: datetime) -> dict[str, Any]:
+    bar: dict[str, Any] = {
+        "rows": [row],
+        "start": _text(entry.starts_at),
+        "end": _text(entry.ends_at),
+        "title": about(entry),
+        "kind": entry.whose,
+    }
+    if entry.whose != OTHERS:
+        bar |= {"id": str(entry.public_id), "url": address(entry)}
+    if entry.whose == OWN and entry.ends_at > now:
+        bar |= {"moves": entry.starts_at > now, "resizes": True}
+    return bar
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
