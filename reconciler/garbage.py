@@ -13,7 +13,7 @@ from typing import Final
 from django.conf import settings
 
 from reconciler import cluster as port
-from reconciler import connections, observe
+from reconciler import connections, leftovers, observe
 from reconciler.cluster import Manifest, is_terminating, ref_to
 from reconciler.world import World
 from sessions import selectors
@@ -28,6 +28,7 @@ class Report:
     cluster: str
     removed: list[str] = field(default_factory=list)
     stuck: dict[str, str] = field(default_factory=dict)
+    left_over: dict[str, str] = field(default_factory=dict)
     put_off: dict[str, str] = field(default_factory=dict)
     api_calls: dict[str, int] = field(default_factory=dict)
 
@@ -54,7 +55,9 @@ def collect(
     now: datetime,
     dry_run: bool = False,
 ) -> Report:
-    """Delete the namespaces of ours that no session owns; report those stuck in Terminating.
+    """Delete the namespaces of ours that no session owns, and bindings that grant to nobody.
+
+    Namespaces stuck in Terminating, and what else is left of sessions, is reported.
 
     Raises:
         ClusterError: the cluster could not be observed; nothing was done.
@@ -67,13 +70,22 @@ def collect(
         if is_terminating(namespace):
             _report_if_stuck(namespace, now=now, report=report)
         elif not selectors.has_namespace(name):
-            try:
-                world.delete(ref_to(namespace), uid=namespace["metadata"]["uid"])
-                report.removed.append(name)
-            except port.ClusterError as error:
-                report.put_off[name] = str(error)
+            _remove(namespace, name, world, report)
+    found = leftovers.look(kube)
+    for binding in found.bindings:
+        _remove(binding, str(ref_to(binding)), world, report)
+    report.left_over.update(found.told)
     report.api_calls = dict(Counter(kube.calls) - calls_before)
     return report
+
+
+def _remove(manifest: Manifest, name: str, world: World, report: Report) -> None:
+    """Delete exactly the object that was seen; one that cannot be deleted spoils no other."""
+    try:
+        world.delete(ref_to(manifest), uid=manifest["metadata"]["uid"])
+        report.removed.append(name)
+    except port.ClusterError as error:
+        report.put_off[name] = str(error)
 
 
 def _report_if_stuck(namespace: Manifest, *, now: datetime, report: Report) -> None:

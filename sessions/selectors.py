@@ -96,6 +96,14 @@ def has_namespace(namespace: str) -> bool:
     return WorkspaceSession.objects.not_ended().filter(namespace=namespace).exists()
 
 
+def ended_namespaces(names: Iterable[str]) -> set[str]:
+    """Return those of ``names`` that were namespaces of sessions which have ended."""
+    ended = WorkspaceSession.objects.filter(
+        namespace__in=list(names), state=SessionState.ENDED.value
+    )
+    return set(ended.values_list("namespace", flat=True))
+
+
 def specs_of(sessions: Iterable[WorkspaceSession], *, cluster: Cluster) -> list[SessionSpec]:
     """Return the desired state of each session, in order."""
     fleet = inventory.gpu_resource_names(cluster)

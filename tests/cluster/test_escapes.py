@@ -390,6 +390,9 @@ def test_a_session_can_be_removed_while_the_policies_hold(
                      id="take-a-namespace-over"),
         pytest.param("POST", "/api/v1/namespaces/kube-system/configmaps", config("ConfigMap"),
                      id="write-elsewhere"),
+        pytest.param("DELETE",
+                     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/cluster-admin",
+                     None, id="delete-any-binding"),
         pytest.param("POST",
                      "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings",
                      grant("ServiceAccount", "reconciler", namespace="gpuaas-system")
@@ -416,3 +419,25 @@ def _let_the_reconciler_in(kube: Cluster) -> None:
     for document in yaml.safe_load_all(manifest.read_text()):
         kube.apply(document)
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bystander"}})
+
+
+def test_the_reconciler_removes_what_grants_to_sessions_alone(
+    session: Session, kubeconfig: Path
+) -> None:
+    _let_the_reconciler_in(session.platform)
+    fenced = session._replace(tenant=conftest.connect_as(kubeconfig, user=RECONCILER))
+    binding = grant("ServiceAccount", "default", namespace="s-00000000000000aa")
+    subjects = binding["subjects"]
+    for name, of in {
+        "left-over": subjects,
+        "shared": [*subjects, {"kind": "User", "name": "ada"}],
+    }.items():
+        session.platform.apply(
+            binding | {"kind": "ClusterRoleBinding", "metadata": {"name": name}, "subjects": of}
+        )
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/"
+
+    eventually(lambda: "namespaces of sessions only" in fenced.refusal("DELETE", f"{path}shared"))
+    fenced.ask("DELETE", f"{path}left-over")
+
+    fenced.tenant.close()

@@ -7,11 +7,12 @@ import pytest
 
 from reconciler import garbage, naming
 from reconciler.cluster import Ref
-from sessions.models import WorkspaceSession
+from sessions.models import SessionState, WorkspaceSession
 from simcluster.testing import Simulator
 from tests import make
 from tests.reconciler.conftest import Installation
 
+RBAC = "rbac.authorization.k8s.io/v1"
 OURS = naming.ours("gpuaas")
 
 
@@ -121,3 +122,76 @@ def test_a_namespace_stuck_in_terminating_is_told_with_the_clusters_reasons(
     assert collect(installation, now=asked_at + timedelta(minutes=9)).stuck == {}
     stuck = collect(installation, now=asked_at + timedelta(minutes=11)).stuck
     assert list(stuck) == ["s-stuck"]
+
+
+def grant(name: str, to: str, *, namespace: str = "") -> dict[str, Any]:
+    """Return a binding of the role "view" to the default account of the namespace ``to``."""
+    kind = "RoleBinding" if namespace else "ClusterRoleBinding"
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name, **({"namespace": namespace} if namespace else {})},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "view",
+        },
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": to}],
+    }
+
+
+@pytest.mark.parametrize("namespace_of_grant", ["", "default"])
+def test_grants_to_a_session_that_is_gone_are_removed(
+    installation: Installation, namespace_of_grant: str
+) -> None:
+    ended = make.session(state=SessionState.ENDED).namespace
+    going = make.session(state=SessionState.READY).namespace
+    never_ours = "s-ffffffffffffffff"
+    for to in (ended, going, never_ours):
+        installation.kube.apply(grant(f"to-{to}", to, namespace=namespace_of_grant))
+
+    report = collect(installation)
+
+    kind = "RoleBinding" if namespace_of_grant else "ClusterRoleBinding"
+    place = f"{namespace_of_grant}/" if namespace_of_grant else ""
+    assert report.removed == [f"{kind} {place}to-{ended}"]
+    left = {each["metadata"]["name"] for each in installation.named(kind, RBAC)}
+    assert left >= {f"to-{going}", f"to-{never_ours}"}
+    assert f"to-{ended}" not in left
+
+
+def test_grants_stay_as_long_as_something_of_that_name_is_there(
+    installation: Installation,
+) -> None:
+    ended = make.session(state=SessionState.ENDED).namespace
+    installation.kube.apply(namespace(ended, {}))
+    installation.kube.apply(grant("them", ended))
+
+    assert collect(installation).removed == []
+
+
+def test_a_volume_kept_from_a_session_that_is_gone_is_told(installation: Installation) -> None:
+    ended = make.session(state=SessionState.ENDED).namespace
+    installation.kube.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": "kept"},
+            "spec": {
+                "capacity": {"storage": "20Gi"},
+                "accessModes": ["ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "hostPath": {"path": "/nowhere"},
+                "claimRef": {"namespace": ended, "name": "home", "uid": "0"},
+            },
+            "status": {"phase": "Released"},
+        }
+    )
+
+    told = collect(installation).left_over
+
+    phase = installation.named("PersistentVolume")[0].get("status", {}).get("phase")
+    assert (phase, told) == (
+        "Released",
+        {"PersistentVolume kept": f"kept from {ended}, which is gone: its data is still there"},
+    )
