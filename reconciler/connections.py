@@ -49,7 +49,7 @@ def on_each_cluster(
     work: whoever comes next finds its lock taken and lets it be.  None waits however long.
     """
     clusters = list(inventory.enabled_clusters())
-    if len(clusters) == 1:
+    if len(clusters) == 1 and patience is None:
         return [_on_one(clusters[0], work, unreached)]
     results: dict[str, R] = {}
     threads = [

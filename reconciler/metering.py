@@ -37,8 +37,8 @@ MOST_PODS: Final = 32
 """So many pods of one session are read at a look."""
 
 SIDE_BY_SIDE: Final = 8
-FINAL_SECONDS: Final = 8.0
-"""A namespace does not wait longer than this for its last reading."""
+SESSION_SECONDS: Final = 8.0
+"""So long one session's pods are read at a look; a namespace's end waits no longer either."""
 
 PORTS: Final[Mapping[str, int]] = {
     "vllm": 8000,
@@ -114,9 +114,7 @@ def read(*, cluster: Cluster, kube: port.Cluster, clock: Callable[[], datetime])
         wanted = {namespace: engines_among(pods, namespace) for namespace in by_namespace}
         exporters = exporters_among(pods)
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            looks = pool.map(
-                lambda targets: [look(kube, each) for each in targets], wanted.values()
-            )
+            looks = pool.map(lambda targets: look_at_all(kube, targets), wanted.values())
             shown = pool.map(lambda target: _boards(kube, target), exporters)
             found, boards = list(looks), list(shown)
         now = clock()
@@ -128,21 +126,25 @@ def read(*, cluster: Cluster, kube: port.Cluster, clock: Callable[[], datetime])
 
 def last_look(kube: port.Cluster, namespace: str) -> list[EngineLook]:
     """Look at the engines of a namespace that is about to be deleted.  Never raises."""
-    over_at = time.monotonic() + FINAL_SECONDS
     try:
-        targets = engines_among(kube.find("v1", "Pod", namespace=namespace), namespace)
-        looks = []
-        for target in targets:
-            if time.monotonic() > over_at:
-                looks.append(EngineLook(target.uid, problem=f"{target.pod}: there was no time"))
-            else:
-                looks.append(look(kube, target))
+        pods = kube.find("v1", "Pod", namespace=namespace)
+        return look_at_all(kube, engines_among(pods, namespace))
     except ClusterError as error:
         return [EngineLook("", problem=f"pods could not be listed: {error}")]
     except Exception as error:
         logger.exception("last look crashed", extra={"namespace": namespace})
         return [EngineLook("", problem=repr(error))]
-    return looks
+
+
+def look_at_all(kube: port.Cluster, targets: Iterable[Target]) -> list[EngineLook]:
+    """Look at each of one session's pods; slow ones cost it its own later ones.  Never raises."""
+    over_at = time.monotonic() + SESSION_SECONDS
+    return [
+        look(kube, target)
+        if time.monotonic() <= over_at
+        else EngineLook(target.uid, problem=f"{target.pod}: there was no time")
+        for target in targets
+    ]
 
 
 def book_last(session: WorkspaceSession, looks: list[EngineLook], *, now: datetime) -> None:

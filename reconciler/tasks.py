@@ -9,7 +9,8 @@ from django.utils import timezone
 from reconciler import cycle, garbage, metering
 from reservations import services as reservations
 
-METERS_PATIENCE: Final = timedelta(seconds=50)
+# What hangs goes on beside: starts and stops wait for the same worker.
+METERS_PATIENCE: Final = timedelta(seconds=10)
 
 
 @shared_task(name="reconciler.reconcile")

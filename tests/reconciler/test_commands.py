@@ -112,6 +112,7 @@ def test_a_cluster_that_is_down_delays_only_itself(reachable: Cluster, command: 
     assert status == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_tasks_do_what_the_commands_do(
     installation: Installation, settings: Settings, simulator: Simulator
 ) -> None:

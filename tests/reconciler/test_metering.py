@@ -165,7 +165,7 @@ def test_a_last_look_takes_no_longer_than_it_may(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_pod(installation, simulator, "vllm", vllm(1))
-    monkeypatch.setattr(metering, "FINAL_SECONDS", -1.0)
+    monkeypatch.setattr(metering, "SESSION_SECONDS", -1.0)
     namespace = WorkspaceSession.objects.get().namespace
 
     (late,) = metering.last_look(installation.kube, namespace)
@@ -178,6 +178,20 @@ def test_a_last_look_takes_no_longer_than_it_may(
     simulator.clear_faults()
     (crashed,) = metering.last_look(installation.kube, namespace)
     assert "ZeroDivisionError" in crashed.problem
+
+
+def test_a_sessions_slow_pods_cost_its_own_reading(
+    installation: Installation,
+    simulator: Simulator,
+    reservation: Reservation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_pod(installation, simulator, "vllm", vllm(1))
+    monkeypatch.setattr(metering, "SESSION_SECONDS", -1.0)
+
+    (problem,) = read(installation, 1).problems.values()
+
+    assert problem == "vllm: there was no time"
 
 
 def test_a_last_reading_that_cannot_be_booked_keeps_nothing(
@@ -471,8 +485,9 @@ def test_only_one_reads_a_cluster_at_a_time(
     assert read(installation, 1).skipped == "the meters of this cluster are being read"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_task_reads_every_cluster_and_one_that_is_down_is_told(
-    db: None, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make.cluster(name="down")
     seen: list[list[Report]] = []
