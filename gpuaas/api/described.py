@@ -37,9 +37,6 @@ LOCATION: Final = OpenApiParameter(
 LIMIT: Final = OpenApiParameter(
     "limit", OpenApiTypes.INT, description="How many on a page: 50, at most 200."
 )
-OFFSET: Final = OpenApiParameter(
-    "offset", OpenApiTypes.INT, description="How many to leave out before it."
-)
 CURSOR: Final = OpenApiParameter(
     "cursor", OpenApiTypes.STR, description="Where a page begins: follow `next` instead."
 )
@@ -95,34 +92,21 @@ def moved(
 def listed(
     summary: str, each: type[serializers.BaseSerializer[Any]], *, asks: Query | None = None
 ) -> Callable[[F], F]:
-    """Describe a list in pages of ``limit`` and ``offset``."""
-    return described(
-        summary, asks=asks, answers=_page(each, counted=True), parameters=(LIMIT, OFFSET)
-    )
-
-
-def listed_by_cursor(
-    summary: str, each: type[serializers.BaseSerializer[Any]], *, asks: Query | None = None
-) -> Callable[[F], F]:
-    """Describe a list in pages by cursor."""
-    return described(
-        summary, asks=asks, answers=_page(each, counted=False), parameters=(LIMIT, CURSOR)
-    )
+    """Describe a list, in pages by cursor."""
+    return described(summary, asks=asks, answers=_page(each), parameters=(LIMIT, CURSOR))
 
 
 REFUSES: Final = "x-refuses"  # taken out again by `openapi`
 _SAID: Final = {200: "Done.", 201: "Made.", 204: "Done; there is nothing to say."}
 
 
-def _page(each: type[serializers.BaseSerializer[Any]], *, counted: bool) -> Shape:
+def _page(each: type[serializers.BaseSerializer[Any]]) -> Shape:
     fields: dict[str, Any] = {
         "next": serializers.URLField(allow_null=True),
         "previous": serializers.URLField(allow_null=True),
         "results": each(many=True),
     }
-    if counted:
-        fields["count"] = serializers.IntegerField(min_value=0)
-    name = each.__name__.removesuffix("Output") + ("Page" if counted else "CursorPage")
+    name = each.__name__.removesuffix("Output") + "CursorPage"
     page: type[serializers.Serializer[Any]] = type(
         name, (serializers.Serializer,), {**fields, "__doc__": f"A page of {each.__name__}."}
     )

@@ -35,15 +35,8 @@ class StrictInput(serializers.Serializer[None]):
         return {name: data.getlist(name) if name in many else data[name] for name in data}
 
 
-class PageQuery(StrictInput):
-    """The query of a list in pages: what it takes besides is the pages' own to read."""
-
-    limit = serializers.CharField(required=False)
-    offset = serializers.CharField(required=False)
-
-
 class CursorQuery(StrictInput):
-    """The query of a list that goes on at a cursor."""
+    """The query of a list in pages: what it takes besides is the pages' own to read."""
 
     limit = serializers.CharField(required=False)
     cursor = serializers.CharField(required=False)
@@ -51,7 +44,7 @@ class CursorQuery(StrictInput):
 
 def without_page(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a list is narrowed by."""
-    return {name: given[name] for name in given if name not in {"limit", "offset", "cursor"}}
+    return {name: given[name] for name in given if name not in {"limit", "cursor"}}
 
 
 def read(form: serializers.Serializer[None], data: Any) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any, Final, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import BasePagination, CursorPagination, LimitOffsetPagination
+from rest_framework.pagination import BasePagination, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
@@ -21,23 +22,8 @@ Key = tuple[str, ...]
 MOST_DIGITS: Final = 9
 
 
-class Pages(LimitOffsetPagination):
-    """``?limit=&offset=``; the default is also what most clients want."""
-
-    default_limit = 50
-    max_limit = 200
-
-    def get_limit(self, request: Request) -> int | None:
-        _check_number(request, "limit", least=1)
-        return super().get_limit(request)
-
-    def get_offset(self, request: Request) -> int:
-        _check_number(request, "offset", least=0)
-        return super().get_offset(request)
-
-
 class CursorPages(CursorPagination):
-    """``?limit=&cursor=``: for lists that grow for ever, which nobody counts.
+    """``?limit=&cursor=``: pages of a list that nobody counts.
 
     A page goes on where the one before ended, whatever was added meanwhile.
     """
@@ -49,6 +35,10 @@ class CursorPages(CursorPagination):
     def get_page_size(self, request: Request) -> int | None:
         _check_number(request, "limit", least=1)
         return super().get_page_size(request)
+
+    def _get_position_from_instance(self, instance: Any, ordering: Sequence[str]) -> str:
+        """Return where in the list a row stands; REST framework's looks at its own columns only."""
+        return str(reduce(getattr, ordering[0].lstrip("-").split("__"), instance))
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
@@ -76,10 +66,19 @@ def _check_number(request: Request, name: str, *, least: int) -> None:
 
 
 def page_of(
-    queryset: QuerySet[M], request: Request, *, show: Callable[[Iterable[M]], list[dict[str, Any]]]
+    queryset: QuerySet[M],
+    request: Request,
+    *,
+    by: Key,
+    show: Callable[[Iterable[M]], list[dict[str, Any]]],
 ) -> Response:
-    """Return the page of ``queryset`` that ``request`` asks for, as ``show`` presents its rows."""
-    return _page(Pages(), queryset, request, show)
+    """Return the page of ``queryset`` that ``request`` asks for, as ``show`` presents its rows.
+
+    ``by`` is the order, as Django names it; few rows agree in the first of it, none in all.
+    """
+    pages = CursorPages()
+    pages.ordering = by
+    return _page(pages, queryset, request, show)
 
 
 def page_by_start(

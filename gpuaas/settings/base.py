@@ -278,8 +278,6 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "gpuaas.api.negotiation.FirstUnlessAsked",
     "DEFAULT_PARSER_CLASSES": ["gpuaas.api.parsers.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
-    "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "gpuaas.api.errors.handle",
     "DEFAULT_SCHEMA_CLASS": "gpuaas.api.openapi.Operation",
 }

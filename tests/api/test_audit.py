@@ -160,7 +160,7 @@ def test_a_history_says_who_did_what_and_from_what_to_what(team: Team, person: U
 
     answer = client.get(f"/api/v1/reservations/{booked.public_id}/history/").json()
 
-    assert answer["count"] == 3
+    assert len(answer["results"]) == 3
     assert [each["what"] for each in answer["results"]] == ["Booked", "Extended", "Changed"]
     assert answer["results"][1] == {
         "at": "2026-03-01T12:00:00Z",
@@ -191,4 +191,4 @@ def test_a_history_costs_the_same_however_long(
     with django_assert_max_num_queries(5):
         answer = client.get(f"/api/v1/reservations/{booked.public_id}/history/")
 
-    assert answer.json()["count"] == count
+    assert len(answer.json()["results"]) == count

@@ -62,7 +62,7 @@ def test_one_sees_what_one_was_told(ours: APIClient, notice: Notice) -> None:
 def test_another_persons_notice_is_not_there(who: str, team: Team, notice: Notice) -> None:
     caller = client(who, team=team)
 
-    assert caller.get(URL).json()["count"] == 0
+    assert len(caller.get(URL).json()["results"]) == 0
     assert caller.post(f"{URL}{notice.pk}/read/").status_code == 404
 
 
@@ -72,12 +72,12 @@ def test_nobody_reads_without_logging_in(path: str, team: Team) -> None:
 
 
 def test_what_was_read_is_not_unread_any_more(ours: APIClient, notice: Notice) -> None:
-    assert ours.get(URL, {"unread": "true"}).json()["count"] == 1
+    assert len(ours.get(URL, {"unread": "true"}).json()["results"]) == 1
 
     answer = ours.post(f"{URL}{notice.pk}/read/")
 
     assert answer.json()["read_at"] == "2026-03-01T12:00:00Z"
-    assert ours.get(URL, {"unread": "true"}).json()["count"] == 0
+    assert len(ours.get(URL, {"unread": "true"}).json()["results"]) == 0
     assert ours.post(f"{URL}read/").json() == {"marked": 0}
 
 

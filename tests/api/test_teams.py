@@ -33,7 +33,7 @@ def test_a_member_is_let_in_changed_and_taken_out(manager: Client) -> None:
 
     assert (made.status_code, changed.status_code, gone.status_code) == (201, 200, 204)
     assert (changed.json()["role"], changed.json()["source"]) == ("viewer", "manual")
-    assert manager.get(MEMBERS).json()["count"] == 1
+    assert len(manager.get(MEMBERS).json()["results"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,19 @@ def test_what_broke_is_said_in_the_form_of_the_address(address: str, is_json: bo
 
     assert answer.status_code == 500
     assert (answer.headers["Content-Type"] == "application/json") is is_json
+
+
+def test_members_come_in_pages_by_name() -> None:
+    team = make.team(slug="large")
+    for number in range(5):
+        make.user(teams=[team], username=f"person-{number}")
+    asks = client_of(make.user(teams=[team], username="zoe"))
+    seen: list[str] = []
+    address: str | None = "/api/v1/teams/large/members/?limit=2"
+
+    while address:
+        page = asks.get(address).json()
+        seen += [each["person"] for each in page["results"]]
+        address = page["next"]
+
+    assert seen == [*(f"person-{number}" for number in range(5)), "zoe"]

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from gpuaas.accounts import selectors as accounts
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
-from gpuaas.api.described import described, listed_by_cursor
+from gpuaas.api.described import described, listed
 from gpuaas.api.shapes.people import EventOutput, HeadOutput
 from gpuaas.api.views import APIView
 from gpuaas.audit import selectors
@@ -49,7 +49,7 @@ def event_body(event: AuditEvent) -> dict[str, Any]:
 class Trail(APIView):
     """The audit trail, newest first: all of it, or that of the teams that one manages."""
 
-    @listed_by_cursor("Read the audit trail", EventOutput, asks=TrailFilter)
+    @listed("Read the audit trail", EventOutput, asks=TrailFilter)
     def get(self, request: Request) -> Response:
         wanted = TrailFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)

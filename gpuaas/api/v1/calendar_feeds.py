@@ -59,7 +59,7 @@ class FeedList(APIView):
 
     @listed("List your calendar links", FeedOutput)
     def get(self, request: Request) -> Response:
-        return pages.page_of(selectors.feeds_of(caller(request)), request, show=_show)
+        return pages.page_of(selectors.feeds_of(caller(request)), request, by=("-id",), show=_show)
 
     @described(
         "Make a calendar link",

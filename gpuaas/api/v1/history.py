@@ -26,7 +26,7 @@ class ReservationHistory(APIView):
     def get(self, request: Request, public_id: UUID) -> Response:
         visible = selectors.reservations_visible_to(caller(request), now=timezone.now())
         found = get_object_or_404(visible, public_id=public_id)
-        return pages.page_of(audit.history_of(found.subject), request, show=_show)
+        return pages.page_of(audit.history_of(found.subject), request, by=("id",), show=_show)
 
 
 def _show(rows: Iterable[AuditEvent]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """``/api/v1/inventory/``: the hardware.  Everybody reads; platform administrators change."""
 
 from collections.abc import Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -77,12 +78,12 @@ class ClosureOutput(serializers.Serializer[Closure]):
     canceled_at = serializers.DateTimeField(allow_null=True)
 
 
-class NodeFilter(inputs.PageQuery):
+class NodeFilter(inputs.CursorQuery):
     cluster = serializers.CharField(source="cluster__name", max_length=40, required=False)
     pool = serializers.CharField(source="pool__slug", max_length=40, required=False)
 
 
-class DeviceFilter(inputs.PageQuery):
+class DeviceFilter(inputs.CursorQuery):
     node = serializers.IntegerField(source="node_id", min_value=1, required=False)
     cluster = serializers.CharField(source="node__cluster__name", max_length=40, required=False)
     resource_name = serializers.CharField(max_length=80, required=False)
@@ -129,7 +130,10 @@ class ClusterList(APIView):
     @listed("List clusters", ClusterOutput)
     def get(self, request: Request) -> Response:
         return pages.page_of(
-            selectors.clusters(), request, show=lambda rows: _show(ClusterOutput, rows)
+            selectors.clusters(),
+            request,
+            by=("name", "id"),
+            show=lambda rows: _show(ClusterOutput, rows),
         )
 
 
@@ -149,7 +153,7 @@ class NodeList(APIView):
     @listed("List nodes", NodeOutput, asks=NodeFilter)
     def get(self, request: Request) -> Response:
         found = selectors.nodes().filter(**_asked(NodeFilter, request))
-        return pages.page_of(found, request, show=lambda rows: _show(NodeOutput, rows))
+        return pages.page_of(found, request, by=("name", "id"), show=partial(_show, NodeOutput))
 
 
 class NodeDetail(APIView):
@@ -185,7 +189,12 @@ class DeviceList(APIView):
     @listed("List devices", DeviceOutput, asks=DeviceFilter)
     def get(self, request: Request) -> Response:
         found = selectors.devices().filter(**_asked(DeviceFilter, request))
-        return pages.page_of(found, request, show=lambda rows: _show(DeviceOutput, rows))
+        return pages.page_of(
+            found,
+            request,
+            by=("node_id", "resource_name", "ordinal", "id"),
+            show=lambda rows: _show(DeviceOutput, rows),
+        )
 
 
 class DeviceDetail(APIView):
@@ -222,7 +231,9 @@ class ClosureList(APIView):
     @listed("List closures", ClosureOutput)
     def get(self, request: Request) -> Response:
         found = selectors.coming_closures(now=timezone.now())
-        return pages.page_of(found, request, show=lambda rows: _show(ClosureOutput, rows))
+        return pages.page_of(
+            found, request, by=("starts_at", "id"), show=partial(_show, ClosureOutput)
+        )
 
     @described(
         "Plan a closure", takes=ClosureInput, answers=ClosureOutput, status=201, refuses=(422,)

@@ -23,7 +23,7 @@ from gpuaas.notifications.events import EVENTS, Channel
 from gpuaas.notifications.models import Notice, Webhook
 
 
-class ListFilter(inputs.PageQuery):
+class ListFilter(inputs.CursorQuery):
     unread = serializers.BooleanField(default=False)
 
 
@@ -73,7 +73,7 @@ class NoticeList(APIView):
         chosen = (
             selectors.unread_by if wanted.validated_data["unread"] else selectors.notices_visible_to
         )
-        return pages.page_of(chosen(person, now=now), request, show=_show)
+        return pages.page_of(chosen(person, now=now), request, by=("-id",), show=_show)
 
 
 class NoticesRead(APIView):

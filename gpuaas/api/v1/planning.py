@@ -143,7 +143,7 @@ class ScenarioList(APIView):
     @listed("List saved scenarios", ScenarioOutput)
     def get(self, request: Request) -> Response:
         visible = selectors.scenarios_visible_to(caller(request), now=timezone.now())
-        return pages.page_of(visible, request, show=_show)
+        return pages.page_of(visible, request, by=("name", "id"), show=_show)
 
     @described(
         "Save a scenario",

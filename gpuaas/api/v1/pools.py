@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -85,7 +86,8 @@ class PoolList(APIView):
     @listed("List pools", PoolWithTypesOutput)
     def get(self, request: Request) -> Response:
         now = timezone.now()
-        return pages.page_of(inventory.pools(), request, show=lambda rows: _show(rows, now=now))
+        show = partial(_show, now=now)
+        return pages.page_of(inventory.pools(), request, by=("name", "id"), show=show)
 
 
 class PoolDetail(APIView):

@@ -18,7 +18,7 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import TokenScope, User
 from gpuaas.api import fields, inputs, offers, once, pages, preconditions, reach
 from gpuaas.api.callers import caller
-from gpuaas.api.described import ETAG, IF_MATCH, LOCATION, described, listed_by_cursor, moved
+from gpuaas.api.described import ETAG, IF_MATCH, LOCATION, described, listed, moved
 from gpuaas.api.shapes.booking import (
     ExtensionOutput,
     HeldDeviceOutput,
@@ -187,7 +187,7 @@ class ReservationList(APIView):
     takes_scope = TokenScope.BOOK
     commits_itself = True
 
-    @listed_by_cursor("List bookings", ReservationOutput, asks=ListFilter)
+    @listed("List bookings", ReservationOutput, asks=ListFilter)
     def get(self, request: Request) -> Response:
         wanted = ListFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)

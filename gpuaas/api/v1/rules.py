@@ -163,7 +163,8 @@ class PriceList(APIView):
     @listed("List a pool's prices", PriceOutput)
     def get(self, request: Request, slug: str) -> Response:
         pool = get_object_or_404(inventory.pools(), slug=slug)
-        return pages.page_of(facts.prices_of(pool), request, show=_show)
+        by = ("resource_name", "-valid_from", "-id")
+        return pages.page_of(facts.prices_of(pool), request, by=by, show=_show)
 
     @described("Set a price", takes=PriceInput, answers=PriceOutput, status=201, refuses=(409, 422))
     def post(self, request: Request, slug: str) -> Response:

@@ -16,7 +16,7 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import TokenScope
 from gpuaas.api import fields, inputs, once, pages
 from gpuaas.api.callers import caller
-from gpuaas.api.described import LOCATION, described, listed_by_cursor
+from gpuaas.api.described import LOCATION, described, listed
 from gpuaas.api.v1.reservations import MOST, ReservationOutput, named, wish_in
 from gpuaas.api.views import APIView
 from gpuaas.core.modes import AllocationMode
@@ -116,7 +116,7 @@ class SeriesList(APIView):
     takes_scope = TokenScope.BOOK
     commits_itself = True
 
-    @listed_by_cursor("List series", SeriesOutput, asks=SeriesFilter)
+    @listed("List series", SeriesOutput, asks=SeriesFilter)
     def get(self, request: Request) -> Response:
         wanted = SeriesFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)

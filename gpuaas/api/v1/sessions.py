@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
-from gpuaas.api.described import described, listed_by_cursor
+from gpuaas.api.described import described, listed
 from gpuaas.api.shapes import Shape
 from gpuaas.api.views import APIView
 from sessions import selectors
@@ -86,7 +86,7 @@ class SessionDetailOutput(SessionOutput):
 class SessionList(APIView):
     """The sessions of the bookings one may see, the newest first."""
 
-    @listed_by_cursor("List sessions", SessionOutput, asks=SessionFilter)
+    @listed("List sessions", SessionOutput, asks=SessionFilter)
     def get(self, request: Request) -> Response:
         wanted = SessionFilter(data=request.query_params)
         wanted.is_valid(raise_exception=True)

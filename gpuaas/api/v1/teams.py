@@ -87,7 +87,7 @@ class TeamList(APIView):
     @listed("List teams", TeamOutput)
     def get(self, request: Request) -> Response:
         visible = selectors.teams_visible_to(caller(request), now=timezone.now())
-        return pages.page_of(visible.order_by("name"), request, show=_show)
+        return pages.page_of(visible, request, by=("name", "id"), show=_show)
 
     @described("Make a team", takes=TeamInput, answers=TeamOutput, status=201, refuses=(409,))
     def post(self, request: Request) -> Response:
@@ -124,7 +124,7 @@ class MemberList(APIView):
     @listed("List a team's members", MemberOutput)
     def get(self, request: Request, slug: str) -> Response:
         members = selectors.members_of(_team(request, slug))
-        return pages.page_of(members, request, show=_show_members)
+        return pages.page_of(members, request, by=("user__username", "id"), show=_show_members)
 
     @described(
         "Let somebody in",

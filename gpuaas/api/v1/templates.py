@@ -18,7 +18,7 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import TokenScope, User
 from gpuaas.api import fields, inputs, once, pages
 from gpuaas.api.callers import caller
-from gpuaas.api.described import LOCATION, described, listed_by_cursor
+from gpuaas.api.described import LOCATION, described, listed
 from gpuaas.api.v1.reservations import MOST, ReservationOutput, named, shown_as_new
 from gpuaas.api.views import APIView
 from gpuaas.core.modes import AllocationMode
@@ -80,7 +80,7 @@ class TemplateList(APIView):
 
     takes_scope = TokenScope.BOOK
 
-    @listed_by_cursor("List templates", TemplateOutput, asks=inputs.CursorQuery)
+    @listed("List templates", TemplateOutput, asks=inputs.CursorQuery)
     def get(self, request: Request) -> Response:
         inputs.CursorQuery(data=request.query_params).is_valid(raise_exception=True)
         found = selectors.templates_visible_to(caller(request), now=timezone.now())

@@ -56,7 +56,7 @@ class TokenList(APIView):
 
     @listed("List your tokens", TokenOutput)
     def get(self, request: Request) -> Response:
-        return pages.page_of(selectors.tokens_of(caller(request)), request, show=_show)
+        return pages.page_of(selectors.tokens_of(caller(request)), request, by=("-id",), show=_show)
 
     @described(
         "Make a token",

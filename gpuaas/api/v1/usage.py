@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from gpuaas.api import fields, inputs, pages
 from gpuaas.api.callers import caller
-from gpuaas.api.described import listed_by_cursor
+from gpuaas.api.described import listed
 from gpuaas.api.shapes import Shape
 from gpuaas.api.views import APIView
 from reservations import policy, usage
@@ -58,7 +58,7 @@ class UsageList(APIView):
     their own.
     """
 
-    @listed_by_cursor("See GPU-hours and cost", UsageOutput, asks=UsageQuery)
+    @listed("See GPU-hours and cost", UsageOutput, asks=UsageQuery)
     def get(self, request: Request) -> Response:
         query = UsageQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
