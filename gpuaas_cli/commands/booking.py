@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from gpuaas_cli import bookings, options, when
+from gpuaas_cli import bookings, options, series, when
 from gpuaas_cli.client import Api, Json
 from gpuaas_cli.commands.looking import is_called, types_of
 from gpuaas_cli.verb import Desk, Verb, pass_desk
@@ -23,6 +23,17 @@ from gpuaas_cli.verb import Desk, Verb, pass_desk
     show_default=True, help="Whether the workspace holds a slot itself.",
 )  # fmt: skip
 @click.option("--purpose", default="", help="What for; the team sees it.")
+@click.option("--on-behalf-of", metavar="USER", help="For a mate of a team that you manage.")
+@click.option(
+    "--repeat",
+    type=click.Choice(["day", "weekday", "week"]),
+    help="Again and again; with --times.",
+)
+@click.option("--times", type=click.IntRange(2, 100), help="How many there are, with --repeat.")
+@click.option(
+    "--time-zone", default="UTC", show_default=True, envvar="TZ",
+    help="By whose clocks it is repeated, such as Europe/Berlin.",
+)  # fmt: skip
 @click.option("--wait", is_flag=True, help="Wait in line where there is no room.")
 @click.option("--ask-approval", is_flag=True, help="Ask, where somebody may set the rule aside.")
 @click.option("--override", multiple=True, help="A rule's code to set aside; with --reason.")
@@ -41,6 +52,10 @@ def book(  # noqa: PLR0913 -- one argument an option
     team: str | None,
     mode: str,
     purpose: str,
+    on_behalf_of: str | None,
+    repeat: str | None,
+    times: int | None,
+    time_zone: str,
     wait: bool,
     ask_approval: bool,
     override: tuple[str, ...],
@@ -52,7 +67,12 @@ def book(  # noqa: PLR0913 -- one argument an option
     \b
     gpuaas book 1g.24gb --for 4h
     gpuaas book gpu --units 2 --start "tomorrow 9:00" --until "tomorrow 18:00"
+    gpuaas book gpu --start "mon 9:00" --for 4h --repeat week --times 8
     """  # noqa: D301 -- click's sign for lines that stay lines
+    if (repeat is None) != (times is None):
+        raise click.UsageError("give --repeat and --times together")
+    if repeat and override:
+        raise click.UsageError("rules are not set aside for a series: book one by one")
     starts_at = options.instant(start, desk.screen.clock, "--start")
     ends_at = _end(desk, starts_at, length=length, until=until)
     where, resource_name = _what(desk.api, kind, pool)
@@ -65,11 +85,17 @@ def book(  # noqa: PLR0913 -- one argument an option
         "ends_at": options.text(ends_at),
         "mode": mode,
         "purpose": purpose,
+        **({"on_behalf_of": on_behalf_of} if on_behalf_of else {}),
         # What is not asked for is not sent: an older server need not know it.
         **({"waitlist": True} if wait else {}),
         **({"ask_approval": True} if ask_approval else {}),
         **({"override": list(override), "reason": reason} if override else {}),
     }
+    if repeat:
+        again = {"every": repeat, "count": times, "time_zone": time_zone.removeprefix(":")}
+        wished = {**wish, "repeat": again}
+        series.show(desk.api.post(series.SERIES, wished, key=key or options.new_key()), desk.screen)
+        return
     booked = desk.api.post(bookings.BOOKINGS, wish, key=key or options.new_key())
     bookings.show(booked, desk.screen)
 

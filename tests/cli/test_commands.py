@@ -12,10 +12,11 @@ import pytest
 import yaml
 from pytest_django.live_server_helper import LiveServer
 
+from gpuaas.accounts.models import MembershipRole
 from gpuaas.inventory.models import Cluster
 from gpuaas_cli import bookings, client, logins
 from reservations.lifecycle import State
-from reservations.models import Reservation
+from reservations.models import Reservation, Series
 from sessions.models import SessionState
 from tests import make
 from tests.cli.conftest import Office, Terminal
@@ -401,3 +402,45 @@ def test_as_a_program_in_another_zone(ada: Terminal) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "[beyond_the_horizon]" in refused.stderr
     assert "\x1b" not in refused.stderr
+
+
+def test_a_series_says_of_each_what_became_of_it(ada: Terminal, office: Office) -> None:
+    make.reservation(of=office.pool, units=4, at=make.window(25, 27))
+
+    said = ada(
+        *("book", "1g.24gb", "--start", "2026-03-01T13:00:00Z", "--for", "2h"),
+        *("--repeat", "day", "--times", "3"),
+        TZ="Europe/Berlin",
+    )
+
+    assert said.exit_code == 0, said.output
+    assert "every day: 2 of 3 booked" in said.stdout
+    assert "refused" in said.stdout
+    assert Series.objects.get().time_zone == "Europe/Berlin"
+    asked = ("book", "1g.24gb", "--start", "+5d", "--for", "2h", "--repeat", "week")
+    again = ada(*asked, "--times", "2", "--time-zone", "UTC", "--json")
+    assert [each["outcome"] for each in json.loads(again.stdout)["occurrences"]] == ["booked"] * 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--repeat", "day"),
+        ("--times", "3"),
+        ("--repeat", "day", "--times", "2", "--override", "x", "--reason", "y"),
+    ],
+)
+def test_half_a_series_is_a_mistake(ada: Terminal, options: tuple[str, ...]) -> None:
+    assert ada("book", "1g.24gb", "--for", "2h", *options).exit_code == 2
+
+
+def test_booking_on_behalf_of_somebody_is_for_managers(ada: Terminal, office: Office) -> None:
+    asked = ("book", "1g.24gb", "--for", "2h", "--on-behalf-of", "bob")
+    bob = make.user(teams=[office.team], username="bob")
+    refused = ada(*asked)
+    assert (refused.exit_code, "[not_your_team]" in refused.stderr) == (1, True)
+
+    make.membership(of=office.team, whose=office.ada, role=MembershipRole.MANAGER)
+
+    assert ada(*asked).exit_code == 0
+    assert Reservation.objects.get().requested_by == bob
