@@ -200,8 +200,9 @@ class Device(models.Model):
     ``compute_share`` is the part of that GPU's compute it has, ``replicas`` how many slots
     time-slicing advertises for it.
 
-    An import retires what is gone (``retired_by_import``) and brings back only that; every other
-    state is an administrator's word.
+    An import retires what is gone (``retired_by_import``) and brings back only that.  A device that
+    its cluster has not shown for a while (``missing_since``) fails by that, and comes back when it
+    is shown again.  Every other state is an administrator's word.
     """
 
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="devices")
@@ -221,6 +222,7 @@ class Device(models.Model):
     state_reason = models.CharField(max_length=300, blank=True)
     state_changed_at = models.DateTimeField(null=True, blank=True)
     retired_by_import = models.BooleanField(default=False)
+    missing_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("node", "resource_name", "ordinal")

@@ -202,6 +202,13 @@ def expected_on(cluster: Cluster) -> dict[str, dict[str, Expected]]:
     return {node.name: _expected_on(node) for node in nodes}
 
 
+def in_service_on(node: Node) -> dict[str, int]:
+    """Return how many devices of each type ``node`` has in service."""
+    there = Device.objects.filter(node=node, state=DeviceState.IN_SERVICE).order_by()
+    counted = there.values_list("resource_name").annotate(devices=Count("pk"))
+    return dict(counted)
+
+
 def _expected_on(node: Node) -> dict[str, Expected]:
     told = _devices_of(node)
     replicas = gpu_operator.replicas_of(told.devices, is_shared=told.is_shared)

@@ -41,6 +41,15 @@ def is_settled(report: NodeReport) -> bool:
     return report.mig_state in ("", SUCCESS)
 
 
+def differences(shown: Mapping[str, int], in_service: Mapping[str, int]) -> str:
+    """Return, for people, which types a node shows another number of than are in service."""
+    return "; ".join(
+        f"it shows {shown.get(name, 0)} of {name}, the inventory has {in_service.get(name, 0)}"
+        for name in sorted(shown.keys() | in_service.keys())
+        if shown.get(name, 0) != in_service.get(name, 0)
+    )
+
+
 def doubt(report: NodeReport, expected: Mapping[str, Expected] | None) -> str:
     """Return why nothing should start on the node, empty when it can.
 

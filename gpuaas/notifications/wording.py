@@ -220,7 +220,8 @@ def _node_frozen(facts: _Facts) -> tuple[str, str]:
 def _node_differs(facts: _Facts) -> tuple[str, str]:
     return (
         f"Other devices than booked with: {facts.plain('node', 'a node')}",
-        f"{facts.reason} Nothing was added to what can be booked: compare, and import.",
+        f"{facts.reason} What can be booked is the smaller number of each: look at the node, and"
+        " import what it has now.",
     )
 
 

@@ -1,6 +1,7 @@
 """Sessions claim their devices by UUID: shown with the real scheduler and published slices."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from kubernetes import client as official
 from kubernetes.client.exceptions import ApiException
 from pytest_django.fixtures import Settings
 
-from gpuaas.inventory.models import Device
+from gpuaas.inventory.models import Device, DeviceState, Node
 from onebox.state import ROOT
 from reconciler import naming
 from reconciler.cluster import Cluster, Manifest, Ref, ref_to
@@ -48,14 +49,17 @@ def device_class(kind: str) -> Manifest:
     return objects.manifest(API, "DeviceClass", "", name, spec={"selectors": selectors})
 
 
-def published() -> Manifest:
+def published(*, generation: int = 1, slices: int = 4) -> Manifest:
     """Return the slice that NVIDIA's driver would publish for the reference node."""
 
     def device(name: str, kind: str, uuid: str) -> dict[str, Any]:
-        return {"name": name, "attributes": {"type": {"string": kind}, "uuid": {"string": uuid}}}
+        named = {"type": kind, "uuid": uuid, "profile": "1g.24gb"}
+        return {"name": name, "attributes": {k: {"string": v} for k, v in named.items()}}
 
     devices = [device("gpu-1", "gpu", WHOLE_UUID)]
-    devices += [device(f"gpu-0-mig-1g24gb-{n}", "mig", uuid) for n, uuid in enumerate(SLICE_UUIDS)]
+    devices += [
+        device(f"gpu-0-mig-1g24gb-{n}", "mig", uuid) for n, uuid in enumerate(SLICE_UUIDS[:slices])
+    ]
     return objects.manifest(
         API,
         "ResourceSlice",
@@ -64,7 +68,7 @@ def published() -> Manifest:
         spec={
             "driver": DRIVER,
             "nodeName": NODE,
-            "pool": {"name": NODE, "generation": 1, "resourceSliceCount": 1},
+            "pool": {"name": NODE, "generation": generation, "resourceSliceCount": 1},
             "devices": devices,
         },
     )
@@ -225,3 +229,22 @@ def test_a_device_that_the_session_before_still_holds_is_waited_for(
 
     assert taken(cluster, after)[0] == {f"gpu-0-mig-1g24gb-{n}" for n in range(4)}
     assert cluster.get(Ref("v1", "Namespace", before.namespace)) is None
+
+
+def test_what_the_driver_publishes_is_what_can_be_booked_and_a_lost_device_is_noticed(
+    product: Product, cluster: Cluster
+) -> None:
+    product.reconcile()
+    whole = Node.objects.get().reported_devices
+    report = product.reconcile()
+    cluster.apply(published(generation=2, slices=3))
+    product.reconcile()
+    now = timezone.now()
+    lost = product.reconcile(clock=lambda: now + timedelta(minutes=6))
+
+    assert whole == {GPU: 1, SLICE: 4}
+    assert (report.changes, report.api_calls) == ([], {"list": 13})
+    assert Node.objects.get().reported_devices == {GPU: 1, SLICE: 3}
+    device = Device.objects.get(uuid=SLICE_UUIDS[3])
+    assert device.state == DeviceState.FAILED
+    assert any("has not shown it since" in change for change in lost.changes)

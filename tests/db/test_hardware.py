@@ -10,6 +10,7 @@ from gpuaas.audit.models import AuditEvent
 from gpuaas.inventory import selectors, services
 from gpuaas.inventory.labels import NodeReport
 from gpuaas.inventory.models import Closure, ClosureKind, Device, DeviceState, Node, Pool
+from gpuaas.notifications.models import OutboxMessage
 from tests import make
 from tests.make import GPU, SLICE
 
@@ -271,6 +272,33 @@ def test_a_report_is_kept_and_told_once(admin: User) -> None:
     assert (node.reported_devices, node.is_ready) == ({GPU: 0, SLICE: 4}, False)
     assert node.reported_at == make.at(2)
     assert AuditEvent.objects.filter(action="node.reported").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        ({GPU: 1, SLICE: 4}, None),
+        ({GPU: 1, SLICE: 3}, f"it shows 3 of {SLICE}, the inventory has 4"),
+        ({GPU: 2, SLICE: 4}, f"it shows 2 of {GPU}, the inventory has 1"),
+        (
+            {SLICE: 4, "nvidia.com/mig-2g.48gb": 2},
+            f"it shows 0 of {GPU}, the inventory has 1; "
+            "it shows 2 of nvidia.com/mig-2g.48gb, the inventory has 0",
+        ),
+    ],
+)
+def test_administrators_are_told_once_of_a_node_that_shows_other_devices(
+    shown: dict[str, int], why: str | None
+) -> None:
+    node = make.node()
+    seen = NodeReport(node.name, shown, is_ready=True)
+
+    for hour in range(3):
+        services.record_reports(cluster=node.cluster, reports=[seen], now=make.at(hour))
+
+    told = OutboxMessage.objects.filter(event="node.differs")
+    assert [message.data["reason"] for message in told] == ([why] if why else [])
+    assert Device.objects.filter(node=node, state=DeviceState.IN_SERVICE).count() == 5
 
 
 def test_a_node_the_cluster_does_not_show_has_nothing() -> None:

@@ -58,3 +58,10 @@ def test_a_device_out_of_service_may_be_shown_or_not(slots: int, is_doubted: boo
 
 def test_a_node_that_is_not_ready_is_left_to_healing() -> None:
     assert trust.doubt(NodeReport("n", {}, is_ready=False), TOLD) == ""
+
+
+def test_what_differs_is_said_of_each_type() -> None:
+    assert trust.differences({GPU: 1, SLICE: 4}, {GPU: 1, SLICE: 4}) == ""
+    assert trust.differences({SLICE: 3}, {GPU: 1, SLICE: 4}) == (
+        f"it shows 0 of {GPU}, the inventory has 1; it shows 3 of {SLICE}, the inventory has 4"
+    )

@@ -15,6 +15,7 @@ from gpuaas.inventory.services.importing import (
     import_file,
     import_nodes,
 )
+from gpuaas.inventory.services.presence import record_presence
 from gpuaas.inventory.services.refusals import (
     ClosureOver,
     ClosureRefused,
@@ -45,6 +46,7 @@ __all__ = [
     "import_file",
     "import_nodes",
     "plan_closure",
+    "record_presence",
     "record_report",
     "record_reports",
     "set_device_state",

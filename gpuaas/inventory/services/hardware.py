@@ -35,7 +35,13 @@ def set_device_state(
         guards.keep_bookings_out(device.node.pool_id)
         changed = Device.objects.filter(
             pk=device.pk, state=before, retired_by_import=device.retired_by_import
-        ).update(state=state, state_reason=reason, state_changed_at=now, retired_by_import=False)
+        ).update(
+            state=state,
+            state_reason=reason,
+            state_changed_at=now,
+            retired_by_import=False,
+            missing_since=None,
+        )
         if not changed:
             raise StaleInventory(f"{device} is not {before.label.lower()} any more: look again")
         audit.record(

@@ -23,8 +23,9 @@ def record_report(
     """Keep what the cluster shows of ``node``; return whether it differs from the last time.
 
     ``reported_devices`` is None where that cannot be relied on and nothing could be before.  While
-    there is a ``frozen_because``, no session starts there, and administrators are told once.  A
-    report older than the one that is kept has no effect.
+    there is a ``frozen_because``, no session starts there.  Administrators are told of that, and
+    of a number of devices that is not the inventory's, once each.  A report older than the one that
+    is kept has no effect.
     """
     devices = None if reported_devices is None else dict(reported_devices)
     frozen_because = frozen_because[:300]
@@ -48,7 +49,11 @@ def record_report(
                 frozen_because=frozen_because,
             )
         if changed and frozen_because and frozen_because != node.frozen_because:
-            _tell_of_freeze(node, frozen_because, now)
+            _tell("node.frozen", node, frozen_because, now)
+        if changed and devices is not None and is_ready and devices != node.reported_devices:
+            why = trust.differences(devices, selectors.in_service_on(node))
+            if why:
+                _tell("node.differs", node, why, now)
     return bool(changed and differs)
 
 
@@ -89,10 +94,10 @@ def record_reports(
     return tuple(lines)
 
 
-def _tell_of_freeze(node: Node, why: str, now: datetime) -> None:
+def _tell(event: str, node: Node, why: str, now: datetime) -> None:
     notifications.announce(
-        "node.frozen",
-        key=f"node.frozen:{node.pk}:{now.isoformat()}",
+        event,
+        key=f"{event}:{node.pk}:{now.isoformat()}",
         subject=f"node:{node.pk}",
         team=None,
         at=now,
