@@ -61,7 +61,7 @@ def limits_card(
     """Return what ``rules`` allow and how much of it is ``used``; no ``pools`` means every one."""
     return LimitsCard(
         meters=(
-            _budget(rules.budget_minor, used, currency),
+            budget_meter(rules.budget_minor, used, currency),
             _hours(rules.gpu_hours_per_week, used),
             _units(rules.concurrent_units, used),
         ),
@@ -70,7 +70,9 @@ def limits_card(
     )
 
 
-def _budget(most: int | None, used: "Used", currency: str) -> Meter:
+def budget_meter(most: int | None, used: "Used", currency: str) -> Meter:
+    """Return what is used of this month's budget: ``most`` in minor units, None for no limit."""
+
     def say(minor: int) -> str:
         return str(Money(minor, currency))
 

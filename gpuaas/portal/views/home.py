@@ -1,7 +1,9 @@
-"""``/``: what runs, what comes, what is free."""
+"""``/``: what runs, what comes, what is free, what is closed, what the team may still spend."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -11,15 +13,21 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
-from gpuaas.portal.cards import bookings
+from gpuaas.portal.cards import bookings, limits
 from gpuaas.portal.cards.bookings import BookingCard
+from gpuaas.portal.cards.hardware import closure_card
 from gpuaas.portal.cards.types import PoolCard, pool_card
 from gpuaas.portal.views.responses import unless_seen
-from reservations import selectors, services
+from reservations import facts, selectors, services
 from reservations.lifecycle import TERMINAL, State
 from sessions import selectors as sessions
 
+if TYPE_CHECKING:
+    from gpuaas.accounts.models import Team
+
 NEXT_AT_MOST = 8
+CLOSED_WITHIN = timedelta(days=14)
+CLOSURES_AT_MOST = 3
 
 
 @require_safe
@@ -27,10 +35,15 @@ NEXT_AT_MOST = 8
 def home(request: PortalRequest, user: User) -> HttpResponse:
     """Show the start page."""
     now = timezone.now()
+    teams = list(accounts.teams_bookable_by(user, now=now).order_by("name")[:1])
+    closures = inventory.coming_closures(now=now).filter(starts_at__lt=now + CLOSED_WITHIN)
     context = {
         **_mine(user, now),
         "pools": pool_cards(now),
-        "may_book": accounts.teams_bookable_by(user, now=now).exists(),
+        "may_book": bool(teams),
+        "team": teams[0] if teams else None,
+        "budget": _budget(teams[0], now) if teams else None,
+        "closures": [closure_card(each, now=now) for each in closures[:CLOSURES_AT_MOST]],
     }
     return render(request, "portal/home.html", context)
 
@@ -57,6 +70,15 @@ def pool_cards(now: datetime) -> list[PoolCard]:
         )
         for pool in inventory.pools()
     ]
+
+
+def _budget(team: "Team", now: datetime) -> limits.Meter | None:
+    """Return the budget of ``team`` this month; None where it has none."""
+    rules, _ = facts.team_rules(team)
+    if rules.budget_minor is None:
+        return None
+    used = facts.used_by(team, now=now)
+    return limits.budget_meter(rules.budget_minor, used, rules.currency or settings.CURRENCY)
 
 
 def _mine(user: User, now: datetime) -> dict[str, object]:
