@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -103,6 +104,7 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
         "starts_at",
         "ends_at",
         "in_the_portal",
+        "in_the_calendar",
         "team",
         "requested_by",
         "pool",
@@ -129,6 +131,12 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     def in_the_portal(self, reservation: Reservation) -> str:
         address = reverse("portal:reservation", args=[reservation.public_id])
         return format_html('<a href="{}">Window and history</a>', address)
+
+    @admin.display(description="in the calendar")
+    def in_the_calendar(self, reservation: Reservation) -> str:
+        asked = {"pool": reservation.pool.slug, "day": f"{reservation.starts_at:%Y-%m-%d}"}
+        address = f"{reverse('portal:timeline')}?{urlencode(asked)}"
+        return format_html('<a href="{}">Its days</a>', address)
 
     @admin.action(description="Cancel the chosen reservations")
     def cancel_chosen(self, request: HttpRequest, chosen: QuerySet[Reservation]) -> None:

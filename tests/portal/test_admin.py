@@ -258,3 +258,12 @@ def test_a_word_that_is_refused_is_told_in_the_admin_site(platform_admin: Client
     assert "there is nothing to share between teams" in answer.content.decode()
     pool.refresh_from_db()
     assert not pool.is_shared
+
+
+def test_each_row_of_bookings_leads_into_the_calendar(platform_admin: Client) -> None:
+    booked = make.reservation(at=Window(timezone.now(), timezone.now() + timedelta(hours=1)))
+
+    page = platform_admin.get(changelist("reservations_reservation")).content.decode()
+
+    where = f"?pool={booked.pool.slug}&amp;day={booked.starts_at:%Y-%m-%d}"
+    assert f"{reverse('portal:timeline')}{where}" in page
