@@ -34,6 +34,11 @@ controlplane:  ## build the real control plane for the cluster tests and CLUSTER
 	$(DEV)
 	$(BIN)/python -m onebox.controlplane build
 
+.PHONY: workspace-tools
+workspace-tools:  ## what runs in a workspace and before it, for the tests that open one
+	$(DEV)
+	$(BIN)/python -m tests.workspace.tools
+
 .PHONY: setup
 setup:  ## .venv with everything that checks and tests need, and the git hooks
 	$(DEV)

@@ -5,6 +5,7 @@ gpuaas.E002  the database is not PostgreSQL
 gpuaas.E003  the folder of the clusters' credentials is missing or unreadable
 gpuaas.E004  the reconciler would run more often than it can finish
 gpuaas.E005  the installation's name cannot be a label value
+gpuaas.E006  a cluster exposes workspaces, and there is no login for them (--database default)
 gpuaas.W001  the outside address is not https (with --deploy)
 gpuaas.W003  a node offers fewer devices than the inventory has (with --database default)
 gpuaas.W004  teams share devices, by a word or against it (with --database default)
@@ -16,6 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
@@ -24,6 +26,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory.models import Exposure
 from reservations import selectors as reservations
 
 SHORTEST_RECONCILE_INTERVAL_SECONDS: Final = 5
@@ -152,6 +155,34 @@ def installation_is_a_label_value(**_: Any) -> list[CheckMessage]:
             id="gpuaas.E005",
         )
     ]
+
+
+@checks.register(Tags.database)
+def exposed_workspaces_have_a_login(
+    databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """gpuaas.E006: their doors send people here, and browsers have to be let back to them."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        exposed = list(inventory.clusters().exclude(exposure=Exposure.NONE))
+    except DatabaseError:
+        return []
+    return [
+        Error(f"{cluster} exposes workspaces, and {lack}.", hint=hint, id="gpuaas.E006")
+        for cluster in exposed
+        for lack, hint in _what_logins_lack(cluster.workspace_url_template)
+    ]
+
+
+def _what_logins_lack(template: str) -> Iterator[tuple[str, str]]:
+    if not settings.IDP_OIDC_PRIVATE_KEY:
+        yield "this installation is no identity provider", "Set GPUAAS_IDP_PRIVATE_KEY_FILE."
+    url = urlsplit(template)
+    origin = f"{url.scheme}://*.{url.netloc.partition('.')[2]}"
+    if origin not in settings.IDP_CLIENT_ORIGINS:
+        hint = f"Add {origin} to GPUAAS_IDP_CLIENT_ORIGINS."
+        yield "browsers would not be let back to them after a login", hint
 
 
 @checks.register(Tags.security, deploy=True)

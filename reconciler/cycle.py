@@ -22,9 +22,21 @@ from gpuaas.core import errors, locks
 from gpuaas.inventory.models import Cluster, GpuBackend
 from reconciler import cluster as port
 from reconciler import connections, observe
-from reconciler.phases import attendance, hardware, opening, repair, start, stop, upkeep, warnings
+from reconciler.manifests import exposure
+from reconciler.phases import (
+    attendance,
+    hardware,
+    opening,
+    quota,
+    repair,
+    start,
+    stop,
+    upkeep,
+    warnings,
+)
 from reconciler.provision import Job, Outcome, Waiting
 from reconciler.world import World
+from sessions import selectors
 from sessions import services as sessions
 from sessions.models import WorkspaceSession
 
@@ -56,6 +68,7 @@ PHASES: Final[tuple[tuple[str, Phase], ...]] = (
     ("upkeep", upkeep),
     ("attendance", attendance),
     ("warnings", warnings),
+    ("quota", quota),
     ("hardware", hardware),
 )
 
@@ -161,6 +174,7 @@ def _look_and_act(
             kube,
             installation=settings.INSTALLATION,
             with_claims=cluster.gpu_backend == GpuBackend.DRA.value,
+            besides=exposure.kinds(selectors.exposures_in(cluster)),
         )
         world = World(kube, picture, dry_run=dry_run)
         with transaction.atomic() if dry_run else nullcontext():

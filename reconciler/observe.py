@@ -41,10 +41,17 @@ class Picture:
         return [o for ref, o in sorted(self.objects.items()) if ref.kind == "Namespace"]
 
 
-def look(kube: Cluster, *, installation: str, with_claims: bool = False) -> Picture:
+def look(
+    kube: Cluster,
+    *,
+    installation: str,
+    with_claims: bool = False,
+    besides: tuple[tuple[str, str], ...] = (),
+) -> Picture:
     """Return the picture of ``installation``'s objects, complete.
 
-    ``with_claims`` also of their devices, which not every cluster knows.
+    ``with_claims`` also of their devices, which not every cluster knows; ``besides`` are further
+    kinds of that sort.
 
     Raises:
         ClusterError: some listing failed; half a picture is none.
@@ -52,7 +59,7 @@ def look(kube: Cluster, *, installation: str, with_claims: bool = False) -> Pict
     labels = naming.ours(installation)
     found = [
         _with_type(manifest, api_version, kind)
-        for api_version, kind in (*MANAGED_KINDS, *([CLAIM] if with_claims else []))
+        for api_version, kind in (*MANAGED_KINDS, *([CLAIM] if with_claims else []), *besides)
         for manifest in kube.find(api_version, kind, labels=labels)
     ]
     return Picture({ref_to(manifest): manifest for manifest in found})

@@ -37,6 +37,15 @@ class Finding:
     hopeless_after: timedelta | None = None
 
 
+def lacks_configuration(pods: Iterable[Manifest]) -> bool:
+    """Return whether a container waits for a Secret or ConfigMap that is not there."""
+    return any(
+        waiting.get("reason") == "CreateContainerConfigError"
+        for pod in pods
+        for _, waiting in _waiting(pod.get("status", {}))
+    )
+
+
 def why_not_available(deployment: Manifest, pods: Iterable[Manifest]) -> Finding:
     """Return what the workspace of ``deployment`` waits for."""
     for pod in pods:

@@ -13,7 +13,17 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from reconciler import plain_words
 from reconciler.cluster import Manifest, is_terminating
-from reconciler.manifests import access, devices, guardrails, network, storage, workspace
+from reconciler.manifests import (
+    access,
+    devices,
+    door,
+    exposure,
+    guardrails,
+    network,
+    storage,
+    trusted_ca,
+    workspace,
+)
 from reconciler.manifests import namespace as namespaces
 from reconciler.world import World
 from sessions import services
@@ -79,9 +89,7 @@ def ensure_guardrails(spec: SessionSpec, world: World) -> Outcome:
     wanted = guardrails.resource_quota(spec)
     quota = world.ensure(wanted)
     world.ensure(guardrails.limit_range(spec))
-    status = quota.get("status", {})
-    hard = wanted["spec"]["hard"]
-    if status.get("hard") != hard or not hard.keys() <= status.get("used", {}).keys():
+    if not guardrails.is_counting(quota, wanted):
         return Waiting("the cluster is starting to count against the quota")
     return Done()
 
@@ -117,13 +125,28 @@ def ensure_devices(spec: SessionSpec, world: World) -> Outcome:
 def ensure_workspace(spec: SessionSpec, world: World) -> Outcome:
     """Start the workspace and wait until its pod is ready."""
     world.ensure(workspace.proxy_config(spec))
+    if spec.trusted_ca.is_given:
+        world.ensure(trusted_ca.config(spec))
     world.ensure(workspace.service_account(spec))
     world.ensure(workspace.service(spec))
-    deployment = world.ensure(workspace.deployment(spec))
+    wanted = workspace.deployment(spec)
+    if spec.door and not world.has(wanted):
+        world.put(door.secret(spec, spec.door))
+    deployment = world.ensure(wanted)
     if is_available(deployment):
         return Done()
-    found = plain_words.why_not_available(deployment, world.workspace_pods(spec.namespace))
+    pods = world.workspace_pods(spec.namespace)
+    if spec.door and plain_words.lacks_configuration(pods):
+        world.put(door.secret(spec, spec.door))
+    found = plain_words.why_not_available(deployment, pods)
     return Waiting(found.reason, found.hopeless_after)
+
+
+def ensure_exposure(spec: SessionSpec, world: World) -> Outcome:
+    """Lead the router to the workspace's door, which has to stand by now."""
+    if spec.door:
+        world.ensure(exposure.build(spec, spec.door))
+    return Done()
 
 
 def ensure_access(spec: SessionSpec, world: World) -> Outcome:
@@ -141,6 +164,7 @@ STEPS: Final[tuple[Step, ...]] = (
     ensure_storage,
     ensure_devices,
     ensure_workspace,
+    ensure_exposure,
     ensure_access,
 )
 
@@ -157,7 +181,12 @@ def advance(spec: SessionSpec, world: World, *, steps: tuple[Step, ...] = STEPS)
 def converge(
     session: WorkspaceSession, spec: SessionSpec, world: World, *, now: datetime
 ) -> Job[Outcome]:
-    """Return the job that advances one session and writes down how far it is."""
+    """Return the job that advances one session and writes down how far it is.
+
+    Its door, if it has one, is known to the portal before anybody could come to it.
+    """
+    if spec.door is not None:
+        services.hang_door(session=session, door=spec.door, now=now)
     return Job(
         work=lambda: advance(spec, world),
         record=lambda outcome: _write_down(session, outcome, world, now=now),

@@ -35,6 +35,17 @@ class World:
         self.changes.append(f"apply {ref}")
         return manifest if self.dry_run else self.kube.apply(manifest)
 
+    def has(self, manifest: Manifest) -> bool:
+        """Return whether every field of ``manifest`` was seen to be true."""
+        seen = self.picture.get(ref_to(manifest))
+        return seen is not None and not drifted(manifest, seen)
+
+    def put(self, manifest: Manifest) -> None:
+        """Apply an object of a kind that no look lists: Secrets, which we do not want to read."""
+        self.changes.append(f"apply {ref_to(manifest)}")
+        if not self.dry_run:
+            self.kube.apply(manifest)
+
     def delete(self, ref: Ref, *, uid: str) -> None:
         """Ask for the deletion of exactly the object that was seen."""
         self.changes.append(f"delete {ref}")

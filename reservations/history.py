@@ -111,6 +111,8 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
 
 _PROBLEMS: Final = frozenset({"reservation.failed", "reservation.flagged"})
 _ACTIONS: Final[Mapping[str, str]] = {
+    "workspace.shared": "Workspace shared with a team mate",
+    "workspace.unshared": "Workspace shared with a team mate no more",
     "reservation.waitlisted": "In line",
     "reservation.pending": "Held until somebody approves it",
     "reservation.held": "Held for its person",

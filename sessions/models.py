@@ -9,7 +9,8 @@ from typing import Final
 from django.db import models
 from django.db.models import Q
 
-from gpuaas.inventory.models import Cluster
+from gpuaas.accounts.models import User
+from gpuaas.inventory.models import Cluster, Exposure
 
 
 class SessionState(enum.StrEnum):
@@ -68,6 +69,18 @@ class WorkspaceSession(models.Model):
         null=True, help_text="When a look last could not tell whether it is used"
     )
     idle_told_at = models.DateTimeField(null=True, help_text="When its person heard it is idle")
+    exposure = models.CharField(
+        max_length=8,
+        choices=Exposure.choices,
+        default=Exposure.NONE,
+        help_text="As its cluster had it when it began: what runs behind a door keeps it",
+    )
+    door_seed = models.TextField(
+        blank=True, help_text="What the secrets of its door are made from; sealed"
+    )
+    door_digest = models.CharField(
+        max_length=64, blank=True, help_text="Of what the portal knows about its door"
+    )
     opened_at = models.DateTimeField()
     ready_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -85,6 +98,40 @@ class WorkspaceSession(models.Model):
 
     def __str__(self) -> str:
         return self.namespace
+
+
+class Guest(models.Model):
+    """Somebody of the team whom the owner lets into the workspace of a booking."""
+
+    reservation = models.ForeignKey(
+        "reservations.Reservation", on_delete=models.CASCADE, related_name="guests"
+    )
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    invited_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("invited_at", "pk")
+        constraints = (
+            models.UniqueConstraint(fields=("reservation", "person"), name="guest_once"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.person)
+
+
+class SessionQuota(models.Model):
+    """What a session may use and what it does, as its cluster counted it at the last look.
+
+    ``hard`` and ``used`` map the keys of its ResourceQuota to quantities as Kubernetes writes them.
+    """
+
+    session = models.OneToOneField(WorkspaceSession, on_delete=models.CASCADE, related_name="quota")
+    hard = models.JSONField()
+    used = models.JSONField()
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"quota of {self.session}"
 
 
 class ClusterWatch(models.Model):

@@ -1,33 +1,44 @@
 """Reading sessions: for their people, and the work lists of the reconciler."""
 
+import base64
+import hmac
+import logging
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
+from gpuaas.core import sealing
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import mig
 from gpuaas.inventory import selectors as inventory
-from gpuaas.inventory.models import Cluster, GpuBackend
+from gpuaas.inventory.models import Cluster, Exposure, GpuBackend
 from reservations import lifecycle
 from reservations import selectors as reservations
+from sessions import spec
 from sessions.models import (
     ClusterWatch,
+    Guest,
+    SessionQuota,
     SessionState,
     WorkspaceSession,
     WorkspaceSessionQuerySet,
 )
-from sessions.spec import ClaimedDevice, Proxy, SessionSpec
+from sessions.spec import ClaimedDevice, Door, Proxy, SessionSpec, TrustedCa
 
 if TYPE_CHECKING:
     from reservations.models import Reservation
 
+logger = logging.getLogger(__name__)
+
 TERMINAL = [state.value for state in lifecycle.TERMINAL]
 PHASES: Final = [state.value for state in SessionState]
+READY: Final = SessionState.READY.value
 GOING: Final = frozenset({SessionState.STOPPING.value, SessionState.ENDED.value})
 
 
@@ -44,6 +55,53 @@ def sessions_visible_to(user: User, *, now: datetime) -> QuerySet[WorkspaceSessi
 def session_of(reservation: "Reservation") -> WorkspaceSession | None:
     """Return the session of a reservation that its asker may see, if it has one already."""
     return WorkspaceSession.objects.filter(reservation=reservation).first()
+
+
+def may_enter(person: User, *, public_id: uuid.UUID, now: datetime) -> bool:
+    """Return whether the door of session ``public_id`` opens to ``person``.
+
+    To who booked it and to its guests, as long as they belong to its team and it runs.
+    """
+    session = (
+        WorkspaceSession.objects.filter(
+            public_id=public_id,
+            state__in=[SessionState.PROVISIONING.value, SessionState.READY.value],
+            reservation__state=lifecycle.State.ACTIVE.value,
+        )
+        .select_related("reservation")
+        .first()
+    )
+    if session is None or not person.is_active:
+        return False
+    reservation = session.reservation
+    belongs = accounts.memberships_of(person, now=now).filter(team=reservation.team_id)
+    invited = (
+        reservation.requested_by_id == person.pk
+        or guests_of(reservation).filter(person=person).exists()
+    )
+    return invited and belongs.exists()
+
+
+def guests_of(reservation: "Reservation") -> QuerySet[Guest]:
+    """Return whom the owner shares the workspace with."""
+    return Guest.objects.filter(reservation=reservation).select_related("person")
+
+
+def quota_of(session: WorkspaceSession) -> dict[str, Any] | None:
+    """Return what the session may use and does; None until it was counted."""
+    kept = SessionQuota.objects.filter(session=session).first()
+    if kept is None:
+        return None
+    return {"hard": kept.hard, "used": kept.used, "changed_at": kept.changed_at}
+
+
+def team_mates(reservation: "Reservation", *, now: datetime) -> QuerySet[User]:
+    """Return who else belongs to the team of a booking: whom its owner can share it with."""
+    mates = accounts.members_of(reservation.team).filter(
+        Q(expires_at=None) | Q(expires_at__gt=now), user__is_active=True
+    )
+    people = User.objects.filter(pk__in=mates.values("user"))
+    return people.exclude(pk=reservation.requested_by_id).order_by("username")
 
 
 def due_to_stop(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
@@ -70,6 +128,12 @@ def to_be_metered(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySe
     """Return the sessions in which something may run, with what an entry of the ledger names."""
     ready = meant_to_run(cluster, now=now).filter(state=SessionState.READY.value)
     return ready.select_related("reservation__pool__cluster")
+
+
+def exposures_in(cluster: Cluster) -> set[str]:
+    """Return how the sessions that are not over are exposed."""
+    running = WorkspaceSession.objects.not_ended().filter(reservation__pool__cluster=cluster)
+    return set(running.exclude(exposure=Exposure.NONE).values_list("exposure", flat=True))
 
 
 def watch_of(cluster: Cluster) -> ClusterWatch | None:
@@ -149,6 +213,9 @@ def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str])
         workspace_image=settings.WORKSPACE_IMAGE,
         proxy=Proxy(settings.HTTP_PROXY, settings.HTTPS_PROXY, settings.NO_PROXY),
         claimed_devices=claimed,
+        slots_per_device=slots,
+        trusted_ca=TrustedCa(settings.TRUSTED_CA, is_injected=cluster.injects_trusted_ca),
+        door=door_of(session, cluster),
     )
 
 
@@ -159,6 +226,41 @@ def _claimed(session: WorkspaceSession) -> tuple[ClaimedDevice, ...]:
         ClaimedDevice(mig.device_class_of(device.resource_name), device.uuid or "")
         for device in devices
     )
+
+
+def door_of(session: WorkspaceSession, cluster: Cluster) -> Door | None:
+    """Return what stands before the workspace; None where it is not exposed by us."""
+    if session.exposure == Exposure.NONE:
+        return None
+    seed = _seed_of(session)
+    return Door(
+        url=workspace_url(session),
+        issuer_url=settings.BASE_URL.rstrip("/"),
+        client_id=spec.client_id(session.public_id),
+        group=spec.client_id(session.public_id),
+        image=settings.DOOR_IMAGE,
+        exposure=session.exposure,
+        ingress_class=cluster.ingress_class,
+        gateway=cluster.gateway,
+        router_namespace=cluster.router_namespace,
+        client_secret=_derived("client", seed),
+        cookie_secret=_derived("cookie", seed),
+    )
+
+
+def _seed_of(session: WorkspaceSession) -> bytes:
+    try:
+        return sealing.unseal(session.door_seed).encode()
+    except sealing.SealBroken:
+        # Its key is gone for good.  Nobody gets in with what the pod has, until it is replaced.
+        logger.exception("the secrets of a door cannot be read", extra={"session": str(session)})
+        return settings.SECRET_KEY.encode() + session.public_id.bytes
+
+
+def _derived(purpose: str, seed: bytes) -> str:
+    digest = hmac.digest(seed, f"gpuaas: door: {purpose}".encode(), "sha256")
+    # Without padding: HTTP's Basic would have to escape it, and not everybody reads that back.
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _not_ended(cluster: Cluster) -> WorkspaceSessionQuerySet:

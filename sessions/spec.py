@@ -4,9 +4,10 @@ Everything the manifests are built from is here, so that they can be functions o
 """
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from gpuaas.core.modes import AllocationMode
 
@@ -25,6 +26,61 @@ class Proxy:
     https: str = ""
     no_proxy: str = ""
 
+    @property
+    def is_given(self) -> bool:
+        """Whether there is one."""
+        return bool(self.http or self.https)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedCa:
+    """The authorities that containers are to trust: a bundle in PEM, or the cluster's own."""
+
+    pem: str = ""
+    is_injected: bool = False
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is anything to be mounted."""
+        return bool(self.pem) or self.is_injected
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What stands before the workspace: a proxy that lets in whom the portal says it may.
+
+    ``url`` is where the workspace is reached, ``issuer_url`` the portal as OpenID provider.
+    ``group`` is what the portal's claims hold for who may enter.  ``exposure`` is ``route``,
+    ``ingress`` or ``gateway``; the next three say more about the way to it.
+    """
+
+    url: str
+    issuer_url: str
+    client_id: str
+    group: str
+    image: str
+    exposure: str
+    ingress_class: str = ""
+    gateway: str = ""
+    router_namespace: str = ""
+    client_secret: str = field(default="", repr=False)
+    cookie_secret: str = field(default="", repr=False)
+
+    @property
+    def redirect_url(self) -> str:
+        """Where the portal sends browsers back to after a login."""
+        return f"{self.url.rstrip('/')}/oauth2/callback"
+
+    @property
+    def host(self) -> str:
+        """The host name of ``url``."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers come by HTTPS; on a developer's machine they may not."""
+        return urlsplit(self.url).scheme == "https"
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDevice:
@@ -39,7 +95,7 @@ class SessionSpec:
     """The desired state of one session.
 
     CPU is in thousandths of a core, memory in MiB, storage in GiB.  ``gpu_slots`` is what the
-    quota allows of ``gpu_resource``: units times the slots of one device.  ``other_gpu_resources``
+    quota allows of ``gpu_resource``: units times ``slots_per_device``.  ``other_gpu_resources``
     are the fleet's remaining types, forbidden to this session.  ``installation`` tells our objects
     from those of another GPUaaS on the same cluster.  ``claimed_devices`` are the booked ones where
     the cluster ties a session to its devices; then no slot of anything is handed out.
@@ -65,6 +121,9 @@ class SessionSpec:
     workspace_image: str
     proxy: Proxy = Proxy()
     claimed_devices: tuple[ClaimedDevice, ...] = ()
+    slots_per_device: int = 1
+    trusted_ca: TrustedCa = TrustedCa()
+    door: Door | None = None
 
     @property
     def workspace_gpu_slots(self) -> int:
@@ -80,6 +139,22 @@ class SessionSpec:
     def model_cache_gib(self) -> int:
         """The model cache: 300 GiB, or half of a small allowance."""
         return min(MODEL_CACHE_GIB, max(1, self.storage_gib // 2))
+
+
+def client_id(public_id: uuid.UUID) -> str:
+    """Return as whom the session's door is known to the portal."""
+    return f"workspace-{public_id}"
+
+
+def session_of_client(client: str) -> uuid.UUID | None:
+    """Return whose door the client is; None: it is none of a session."""
+    prefix, _, rest = client.partition("-")
+    if prefix != "workspace":
+        return None
+    try:
+        return uuid.UUID(rest)
+    except ValueError:
+        return None
 
 
 def namespace_name(public_id: uuid.UUID) -> str:

@@ -11,6 +11,20 @@ from gpuaas.audit import services as audit
 SCOPES = ("openid", "profile", "email", "groups", "offline_access")
 
 
+def remove_client(*, client_id: str, now: datetime) -> bool:
+    """Remove the client, with every token it was given; return whether there was one."""
+    with transaction.atomic():
+        deleted, _ = Client.objects.filter(pk=client_id).delete()
+        if deleted:
+            audit.record(
+                "oidc_client.removed",
+                subject=f"oidc_client:{client_id}"[:80],
+                actor=None,
+                at=now,
+            )
+    return bool(deleted)
+
+
 def ensure_client(
     *, client_id: str, name: str, secret: str, redirect_uris: Sequence[str], now: datetime
 ) -> bool:

@@ -26,6 +26,15 @@ class GpuBackend(models.TextChoices):
     DRA = "dra", "Dynamic resource allocation: one claim a session, by UUID"
 
 
+class Exposure(models.TextChoices):
+    """By which kind of object a workspace is reached from outside its cluster."""
+
+    NONE = "none", "Not exposed by us"
+    ROUTE = "route", "Route (OpenShift)"
+    INGRESS = "ingress", "Ingress"
+    GATEWAY = "gateway", "HTTPRoute (Gateway API)"
+
+
 class Cluster(models.Model):
     """One Kubernetes cluster.  Its credentials are a mounted file, never a column."""
 
@@ -44,6 +53,32 @@ class Cluster(models.Model):
         max_length=200,
         validators=[RegexValidator(r"\{namespace\}", "must contain {namespace}")],
         help_text="Where a session's workspace answers, e.g. https://{namespace}.apps.example.com/",
+    )
+    exposure = models.CharField(
+        "how workspaces are exposed",
+        max_length=8,
+        choices=Exposure.choices,
+        default=Exposure.NONE,
+        help_text="By whatever it is, only through a login here",
+    )
+    ingress_class = models.CharField(
+        max_length=63, blank=True, help_text="Of the Ingresses; empty: the cluster's default"
+    )
+    gateway = models.CharField(
+        max_length=127,
+        blank=True,
+        validators=[RegexValidator(r"\A[a-z0-9-]+/[a-z0-9.-]+\Z", "must be <namespace>/<name>")],
+        help_text="The Gateway that the HTTPRoutes belong to: <namespace>/<name>",
+    )
+    router_namespace = models.CharField(
+        max_length=63,
+        blank=True,
+        help_text="Where the router's pods run, which alone may reach workspaces;"
+        " empty: where OpenShift labels it",
+    )
+    injects_trusted_ca = models.BooleanField(
+        default=False,
+        help_text="It fills in the authorities that sessions are to trust, as OpenShift does",
     )
     api_url = models.CharField(
         "address of the Kubernetes API",
@@ -91,6 +126,19 @@ class Cluster(models.Model):
                 | ~Q(oidc_issuer_url="") & ~Q(oidc_client_id=""),
                 name="cluster_oidc_whole_or_not_at_all",
                 violation_error_message="Give the issuer and the client, or neither.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(exposure=Exposure.GATEWAY) | ~Q(gateway=""),
+                name="cluster_gateway_is_named",
+                violation_error_message="Say which Gateway exposes the workspaces.",
+            ),
+            # Cookies are kept apart by host: workspaces on one host would share their logins.
+            models.CheckConstraint(
+                condition=Q(exposure=Exposure.NONE)
+                | Q(workspace_url_template__regex=r"^https?://[^/]*\{namespace\}[^/]*/?$"),
+                name="cluster_exposes_a_host_each",
+                violation_error_message="Exposed workspaces need a host each: put {namespace}"
+                " into the host of the address, and no path after it.",
             ),
             models.CheckConstraint(
                 condition=Q(gpu_backend__in=[each.value for each in GpuBackend]),

@@ -23,6 +23,10 @@ KUBECONFIG_DIR = env.env_str("GPUAAS_KUBECONFIG_DIR", "")
 # Marks what this installation made in a cluster, so that two installations leave each other alone.
 INSTALLATION = env.env_str("GPUAAS_INSTALLATION", "gpuaas")
 WORKSPACE_IMAGE = env.env_str("GPUAAS_WORKSPACE_IMAGE", "gpuaas/workspace:latest")
+# The proxy before exposed workspaces.
+DOOR_IMAGE = env.env_str("GPUAAS_DOOR_IMAGE", "quay.io/oauth2-proxy/oauth2-proxy:v7.15.6")
+# The authorities that sessions trust, as PEM; empty: their images' own.
+TRUSTED_CA = env.env_secret("GPUAAS_TRUSTED_CA", "")
 # The corporate proxy that sessions are told about; empty means none.
 HTTP_PROXY = env.env_str("GPUAAS_HTTP_PROXY", "")
 HTTPS_PROXY = env.env_str("GPUAAS_HTTPS_PROXY", "")
@@ -195,7 +199,10 @@ SOCIALACCOUNT_PROVIDERS = {
 }
 
 # --- being an identity provider ourselves; without a key we are none ----------------------------
-IDP_OIDC_ADAPTER = "gpuaas.identity.adapters.ProviderAdapter"
+IDP_OIDC_ADAPTER = "gpuaas.portal.doors.DoorsAdapter"
+# All our clients prove themselves by a secret.  A page's requests renew a login side by side: with
+# rotation the second of two would be a theft, and its person logged out.
+IDP_OIDC_ROTATE_REFRESH_TOKEN = False
 IDP_OIDC_PRIVATE_KEY = env.env_secret("GPUAAS_IDP_PRIVATE_KEY", "")
 # Where browsers may be sent back to after a login here: the other products' origins.
 IDP_CLIENT_ORIGINS = env.env_list("GPUAAS_IDP_CLIENT_ORIGINS")

@@ -77,6 +77,7 @@ KINDS: Final[Mapping[tuple[str, str], tuple[str, bool]]] = {
     ("apps/v1", "Deployment"): ("deployments", True),
     ("apps/v1", "ReplicaSet"): ("replicasets", True),
     ("apps/v1", "StatefulSet"): ("statefulsets", True),
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"): ("httproutes", True),
     ("networking.k8s.io/v1", "Ingress"): ("ingresses", True),
     ("networking.k8s.io/v1", "NetworkPolicy"): ("networkpolicies", True),
     ("rbac.authorization.k8s.io/v1", "ClusterRole"): ("clusterroles", False),

@@ -20,6 +20,13 @@ OBJECT_COUNTS: Final = {
     "secrets": "100",
     "configmaps": "100",
 }
+# The other way to a device: a claim of a class.  A cluster too old for it keeps these keys and
+# counts nothing by them, so nobody may wait for their usage.
+CLAIMED_DEVICES: Final = {
+    "count/resourceclaims.resource.k8s.io": "0",
+    "count/resourceclaimtemplates.resource.k8s.io": "0",
+    **{f"{name}.deviceclass.resource.k8s.io/devices": "0" for name in devices.CLASSES},
+}
 
 
 def resource_quota(spec: SessionSpec) -> Manifest:
@@ -42,6 +49,7 @@ def resource_quota(spec: SessionSpec) -> Manifest:
         "metadata": naming.metadata(spec, naming.QUOTA),
         "spec": {
             "hard": {
+                **CLAIMED_DEVICES,
                 **gpu,
                 "requests.cpu": cpu,
                 "limits.cpu": cpu,
@@ -54,23 +62,32 @@ def resource_quota(spec: SessionSpec) -> Manifest:
     }
 
 
+def is_counting(quota: Manifest, wanted: Manifest) -> bool:
+    """Return whether the API counts against ``wanted``: admission reads a quota's status."""
+    status, hard = quota.get("status", {}), wanted["spec"]["hard"]
+    counted = {key for key in hard if key not in CLAIMED_DEVICES or hard[key] != "0"}
+    return bool(status.get("hard") == hard and counted <= status.get("used", {}).keys())
+
+
 def limit_range(spec: SessionSpec) -> Manifest:
-    """Return the defaults for containers that state none.
+    """Return the defaults for containers that state none: some CPU and memory, and no device.
 
     With a quota on ``limits.*`` the API rejects a container without limits, so without these a
-    bare ``kubectl run`` would fail.  There is no ``max``: the API would fill defaults from it.
+    bare ``kubectl run`` would fail.  Two slots of one time-sliced device are refused here, where
+    the reason can be read: the node would admit the container and fail it.  A maximum needs a
+    default beside it, or the API would give every container the maximum.
     """
+    none = {spec.gpu_resource: "0"}
+    container: Manifest = {
+        "type": "Container",
+        "default": {**DEFAULT_LIMITS, **none},
+        "defaultRequest": {**DEFAULT_REQUESTS, **none},
+    }
+    if spec.slots_per_device > 1:
+        container["max"] = {spec.gpu_resource: "1"}
     return {
         "apiVersion": "v1",
         "kind": "LimitRange",
         "metadata": naming.metadata(spec, naming.LIMITS),
-        "spec": {
-            "limits": [
-                {
-                    "type": "Container",
-                    "default": DEFAULT_LIMITS,
-                    "defaultRequest": DEFAULT_REQUESTS,
-                }
-            ]
-        },
+        "spec": {"limits": [container]},
     }

@@ -5,13 +5,14 @@ from urllib.parse import urlsplit
 
 from reconciler import naming
 from reconciler.cluster import Manifest
-from sessions.spec import SessionSpec
+from sessions.spec import Door, SessionSpec
 
 EVERY_POD: Final[dict[str, Any]] = {}
 DNS_PORTS: Final = (53, 5353)  # 5353 is where OpenShift's DNS pods listen
 DNS_NAMESPACES: Final = ("kube-system", "openshift-dns")
 ROUTER_NAMESPACE_LABELS: Final = {"network.openshift.io/policy-group": "ingress"}
 WORKSPACE_PORT: Final = 8080
+DOOR_PORT: Final = 4180
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -27,7 +28,22 @@ def build(spec: SessionSpec) -> tuple[Manifest, ...]:
         *_always(spec),
         _allow_out(spec, "gpuaas-allow-api-server", [API_SERVER_PORT]),
         *proxy,
+        *((_to_the_portal(spec, spec.door),) if spec.door else ()),
     )
+
+
+def way_in(spec: SessionSpec) -> int:
+    """Return the port of the workspace's pod that the router comes to: the door's, if it has one.
+
+    What is behind a door listens on the pod's own loopback alone.
+    """
+    return DOOR_PORT if spec.door else WORKSPACE_PORT
+
+
+def _router(spec: SessionSpec) -> dict[str, str]:
+    if spec.door and spec.door.router_namespace:
+        return {"kubernetes.io/metadata.name": spec.door.router_namespace}
+    return ROUTER_NAMESPACE_LABELS
 
 
 def _always(spec: SessionSpec) -> tuple[Manifest, ...]:
@@ -79,8 +95,8 @@ def _always(spec: SessionSpec) -> tuple[Manifest, ...]:
                 "policyTypes": ["Ingress"],
                 "ingress": [
                     {
-                        "from": [{"namespaceSelector": {"matchLabels": ROUTER_NAMESPACE_LABELS}}],
-                        "ports": [{"port": WORKSPACE_PORT, "protocol": "TCP"}],
+                        "from": [{"namespaceSelector": {"matchLabels": _router(spec)}}],
+                        "ports": [{"port": way_in(spec), "protocol": "TCP"}],
                     }
                 ],
             },
@@ -88,15 +104,28 @@ def _always(spec: SessionSpec) -> tuple[Manifest, ...]:
     )
 
 
-def _allow_out(spec: SessionSpec, name: str, ports: list[int]) -> Manifest:
+def _allow_out(
+    spec: SessionSpec, name: str, ports: list[int], *, pods: dict[str, Any] = EVERY_POD
+) -> Manifest:
     """Allow TCP to ``ports`` of any address: a policy knows no host names."""
     rule = {"ports": [{"port": port, "protocol": "TCP"} for port in ports]}
-    return _policy(spec, name, {"policyTypes": ["Egress"], "egress": [rule]})
+    rules = {"podSelector": pods, "policyTypes": ["Egress"], "egress": [rule]}
+    return _policy(spec, name, rules)
+
+
+def _to_the_portal(spec: SessionSpec, door: Door) -> Manifest:
+    """Let the door ask the portal who somebody is."""
+    workspace = {"matchLabels": {naming.COMPONENT_LABEL: naming.WORKSPACE}}
+    return _allow_out(spec, "gpuaas-allow-portal", [_port(door.issuer_url)], pods=workspace)
 
 
 def _proxy_ports(spec: SessionSpec) -> list[int]:
-    urls = [urlsplit(url) for url in (spec.proxy.http, spec.proxy.https) if url]
-    return sorted({url.port or DEFAULT_PORTS.get(url.scheme, 80) for url in urls})
+    return sorted({_port(url) for url in (spec.proxy.http, spec.proxy.https) if url})
+
+
+def _port(address: str) -> int:
+    url = urlsplit(address)
+    return url.port or DEFAULT_PORTS.get(url.scheme, 80)
 
 
 def _policy(spec: SessionSpec, name: str, rules: dict[str, Any]) -> Manifest:

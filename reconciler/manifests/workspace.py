@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from reconciler import naming
 from reconciler.cluster import Manifest
-from reconciler.manifests import devices, quantities
-from reconciler.manifests.network import WORKSPACE_PORT
+from reconciler.manifests import devices, door, quantities, trusted_ca
+from reconciler.manifests.network import WORKSPACE_PORT, way_in
 from sessions.spec import SessionSpec
 
 # The workspace takes half of the session, up to this; the rest is for the user's own containers.
@@ -13,12 +13,15 @@ MOST_CPU_MILLICORES: Final = 8_000
 MOST_MEMORY_MIB: Final = 32 * 1024
 HOME_PATH: Final = "/home/workspace"
 MODEL_CACHE_PATH: Final = "/models"
+# The pod itself, and services of the cluster: agents call each other by these names.
+NEVER_BY_PROXY: Final = ("localhost", "127.0.0.1", "::1", ".svc", ".cluster.local")
 
 
 def proxy_config(spec: SessionSpec) -> Manifest:
     """Return the proxy's addresses as environment variables, in both spellings in use."""
     proxy = spec.proxy
-    values = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https, "NO_PROXY": proxy.no_proxy}
+    around = ",".join(filter(None, (proxy.no_proxy, *NEVER_BY_PROXY))) if proxy.is_given else ""
+    values = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https, "NO_PROXY": around}
     data = {
         spelling: value
         for name, value in values.items()
@@ -43,7 +46,7 @@ def service_account(spec: SessionSpec) -> Manifest:
 
 
 def service(spec: SessionSpec) -> Manifest:
-    """Return the Service in front of the workspace."""
+    """Return the Service in front of the workspace, or of its door."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -51,9 +54,7 @@ def service(spec: SessionSpec) -> Manifest:
         "spec": {
             "type": "ClusterIP",
             "selector": {naming.COMPONENT_LABEL: naming.WORKSPACE},
-            "ports": [
-                {"name": "http", "port": 80, "targetPort": WORKSPACE_PORT, "protocol": "TCP"}
-            ],
+            "ports": [{"name": "http", "port": 80, "targetPort": way_in(spec), "protocol": "TCP"}],
         },
     }
 
@@ -87,10 +88,16 @@ def _pod_spec(spec: SessionSpec) -> dict[str, Any]:
         "affinity": _on_node(spec.node),
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         **_claims(spec),
-        "containers": [_container(spec)],
+        "containers": [
+            _container(spec),
+            *((door.container(spec, spec.door),) if spec.door else ()),
+        ],
         "volumes": [
-            {"name": name, "persistentVolumeClaim": {"claimName": name}}
-            for name in (naming.HOME, naming.MODEL_CACHE)
+            *(
+                {"name": name, "persistentVolumeClaim": {"claimName": name}}
+                for name in (naming.HOME, naming.MODEL_CACHE)
+            ),
+            *((trusted_ca.volume(),) if spec.trusted_ca.is_given else ()),
         ],
     }
 
@@ -102,7 +109,7 @@ def _container(spec: SessionSpec) -> dict[str, Any]:
         "ports": [{"name": "http", "containerPort": WORKSPACE_PORT, "protocol": "TCP"}],
         "envFrom": [{"configMapRef": {"name": naming.PROXY}}],
         "env": _environment(spec),
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": WORKSPACE_PORT}},
+        "readinessProbe": _readiness(spec),
         "resources": {
             "requests": _resources(spec),
             "limits": _resources(spec),
@@ -115,13 +122,29 @@ def _container(spec: SessionSpec) -> dict[str, Any]:
         "volumeMounts": [
             {"name": naming.HOME, "mountPath": HOME_PATH},
             {"name": naming.MODEL_CACHE, "mountPath": MODEL_CACHE_PATH},
+            *((trusted_ca.mount(),) if spec.trusted_ca.is_given else ()),
         ],
     }
 
 
+def _readiness(spec: SessionSpec) -> dict[str, Any]:
+    """Ask from inside where there is a door: nobody else can."""
+    if spec.door is None:
+        return {"httpGet": {"path": "/healthz", "port": WORKSPACE_PORT}}
+    address = f"http://127.0.0.1:{WORKSPACE_PORT}/healthz"
+    return {"exec": {"command": ["curl", "-fsS", "-o", "/dev/null", address]}, "timeoutSeconds": 5}
+
+
 def _environment(spec: SessionSpec) -> list[dict[str, str]]:
     """Say ``void`` without a slot: CUDA images otherwise ask for every GPU there is."""
-    found = [{"name": "HOME", "value": HOME_PATH}, {"name": "HF_HOME", "value": MODEL_CACHE_PATH}]
+    host = "127.0.0.1" if spec.door else "0.0.0.0"  # noqa: S104 -- of the pod
+    found = [
+        {"name": "HOME", "value": HOME_PATH},
+        {"name": "HF_HOME", "value": MODEL_CACHE_PATH},
+        {"name": "WORKSPACE_ADDRESS", "value": f"{host}:{WORKSPACE_PORT}"},
+    ]
+    if spec.trusted_ca.is_given:
+        found += trusted_ca.environment()
     if spec.workspace_gpu_slots == 0:
         found.append({"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"})
     return found

@@ -1,5 +1,7 @@
 """Everything that changes a session.  The reconciler calls; it never writes rows itself."""
 
+from sessions.services.doors import hang as hang_door
+from sessions.services.guests import NotATeamMate, NothingToShare, TooManyGuests, share, unshare
 from sessions.services.life import (
     MAX_FAILURES,
     ClusterNotOffered,
@@ -21,28 +23,36 @@ from sessions.services.life import (
     record_waiting,
 )
 from sessions.services.passes import BUCKETS_SECONDS, record_pass
+from sessions.services.quota import record_quota
 from sessions.services.story import record_warnings
 
 __all__ = [
     "BUCKETS_SECONDS",
     "MAX_FAILURES",
     "ClusterNotOffered",
+    "NotATeamMate",
     "NotYourWorkspace",
+    "NothingToShare",
     "StaleSession",
+    "TooManyGuests",
     "WorkspaceNotReady",
     "attend",
     "begin_stop",
     "close",
     "give_up",
+    "hang_door",
     "kubeconfig_for",
     "open_session",
     "record_failure",
     "record_look",
     "record_namespace",
     "record_pass",
+    "record_quota",
     "record_ready",
     "record_use",
     "record_visit",
     "record_waiting",
     "record_warnings",
+    "share",
+    "unshare",
 ]

@@ -1,5 +1,6 @@
 """A session from its birth to its end: its moves, its failures, and who uses it."""
 
+import secrets
 import uuid
 import zlib
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import transaction
 
 from gpuaas.accounts.models import User
-from gpuaas.core import errors
+from gpuaas.core import errors, sealing
 from gpuaas.inventory.models import Cluster
 from reservations import lifecycle
 from reservations import services as reservations
@@ -21,6 +22,7 @@ from sessions.models import (
     SessionState,
     WorkspaceSession,
 )
+from sessions.services import doors
 
 if TYPE_CHECKING:
     from reservations.models import Reservation
@@ -122,6 +124,8 @@ def open_session(*, reservation: "Reservation", now: datetime) -> WorkspaceSessi
             public_id=public_id,
             reservation=reservation,
             namespace=spec.namespace_name(public_id),
+            exposure=reservation.pool.cluster.exposure,
+            door_seed=sealing.seal(secrets.token_urlsafe(32)),
             opened_at=now,
         )
         _tell(session, "The window opened: preparing your workspace", at=now)
@@ -310,6 +314,7 @@ def close(*, session: WorkspaceSession, now: datetime) -> None:
     with transaction.atomic():
         begin_stop(session=session, now=now)
         _move(session, SessionState.ENDED, ended_at=now)
+        doors.take_down(session=session, now=now)
         _note(session, waiting_for="", last_error="", failures=0, retry_at=None)
         _tell(session, "The workspace and everything in it is gone", at=now)
         reservation = session.reservation

@@ -1,7 +1,7 @@
 """The kinds this server knows.  Adding one is a line in `KINDS`.
 
-ValidatingAdmissionPolicy and its binding, PriorityClass, Ingress and Route are stored and
-returned; nothing acts on them.
+ValidatingAdmissionPolicy and its binding, PriorityClass, Ingress, Route and HTTPRoute are stored
+and returned; nothing acts on them.
 """
 
 from dataclasses import dataclass
@@ -117,6 +117,7 @@ KINDS: Final = (
     _admission("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
     _admission("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
     _kind("Route", "routes", group="route.openshift.io"),
+    _kind("HTTPRoute", "httproutes", group="gateway.networking.k8s.io"),
 )
 
 _BY_RESOURCE: Final = {(kind.group, kind.plural): kind for kind in KINDS}

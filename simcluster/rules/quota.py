@@ -18,6 +18,7 @@ Usage: TypeAlias = dict[str, Quantity]
 
 ONE: Final = Quantity(Fraction(1))
 STORAGE_CLASS_SUFFIX: Final = ".storageclass.storage.k8s.io/"
+DEVICE_CLASS_SUFFIX: Final = ".deviceclass.resource.k8s.io/devices"
 # Kinds that may be counted under their bare name; everything else is count/<resource>.<group>.
 COUNTED_BY_NAME: Final = frozenset(
     {"configmaps", "persistentvolumeclaims", "resourcequotas", "secrets", "services"}
@@ -52,6 +53,7 @@ def is_counted(key: str) -> bool:
         key in STANDARD_KEYS
         or extended
         or STORAGE_CLASS_SUFFIX in key
+        or key.endswith(DEVICE_CLASS_SUFFIX)
         or bool(_COUNT.fullmatch(key))
     )
 

@@ -12,13 +12,14 @@ from kubernetes import client as official
 from pytest_django.fixtures import Settings
 
 from gpuaas.inventory import gpu_operator, selectors
-from gpuaas.inventory.models import Device
+from gpuaas.inventory.models import Device, Exposure
 from onebox.state import ROOT
 from reconciler import garbage, naming
 from reconciler.cluster import Cluster, ClusterRefused, Manifest, Ref, client, ref_to
 from reservations import services
 from sessions.models import SessionState
 from tests.cluster import conftest
+from tests.cluster.test_exposed import expose
 from tests.cluster.test_whole_life import INSTALLATION, Product
 from tests.cluster.waiting import eventually
 from tests.make import GPU, SLICE
@@ -64,6 +65,7 @@ def test_a_bookings_whole_life_needs_no_more(
     settings.INSTALLATION = INSTALLATION
     eventually(lambda: _is_let_in(reconcilers_cluster))
     product = Product(reconcilers_cluster)
+    expose(product.row, Exposure.INGRESS)
     reservation = product.book()
 
     product.reconcile_until(reservation, SessionState.READY)

@@ -106,6 +106,8 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:planning": _scenario,
     "POST api:planning-prices": _prices,
     "POST api:reservation-extend": _extension,
+    "POST api:reservation-guests": lambda _, team: {"person": f"{team}-manager"},
+    "POST portal:share": lambda _, team: {"person": f"{team}-manager"},
     "POST api:reservation-shorten": _shorter,
     "POST api:reservation-move": _later,
     "POST api:reservation-reject": lambda _, __: {"reason": "not this week"},

@@ -29,6 +29,7 @@ from reservations.capacity import Window
 from reservations.lifecycle import PendingOn, State
 from reservations.models import BookingTemplate, Reservation, Series
 from reservations.recurrence import Every, Repeat
+from sessions import services as sessions
 from sessions.models import WorkspaceSession
 from tests import make
 from tests.notifications.tellers import announce
@@ -168,6 +169,7 @@ def _side(slug: str, pool: Any, now: datetime) -> tuple[Side, str]:
         state=State.ACTIVE,
     )
     session = make.session(of=running)
+    sessions.share(reservation=running, name=viewer.username, actor=member, now=now)
     booked = make.admitted(
         of=pool,
         by=team,
@@ -264,6 +266,11 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "": Thing({}, None, {}),
         "booked": sided("public_id", lambda side: side.booked.public_id, NOWHERE),
         "running": sided("public_id", lambda side: side.running.public_id, NOWHERE),
+        "guest": Thing(
+            {"public_id": ours.running.public_id, "username": ours.viewer.username},
+            {"public_id": theirs.running.public_id, "username": theirs.viewer.username},
+            {"public_id": NOWHERE, "username": "nobody"},
+        ),
         "session": sided(
             "public_id",
             lambda side: WorkspaceSession.objects.get(pk=side.session_pk).public_id,

@@ -243,7 +243,7 @@ def test_a_page_of_a_reservation_has_a_budget(
     reservation = book(0, 2)
     start(reservation, ready=True)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         browser.get(page("reservation", reservation))
 
 

@@ -71,19 +71,43 @@ def test_the_quota_names_every_gpu_type_of_the_fleet_and_allows_the_booked_one_o
                 "count/jobs.batch": "100",
                 "secrets": "100",
                 "configmaps": "100",
+                "count/resourceclaims.resource.k8s.io": "0",
+                "count/resourceclaimtemplates.resource.k8s.io": "0",
+                "gpu.nvidia.com.deviceclass.resource.k8s.io/devices": "0",
+                "mig.nvidia.com.deviceclass.resource.k8s.io/devices": "0",
+                "vfio.gpu.nvidia.com.deviceclass.resource.k8s.io/devices": "0",
             }
         },
     }
 
 
-def test_the_limit_range_has_defaults_and_no_maximum_to_take_defaults_from() -> None:
+def test_a_quota_is_counted_once_its_status_has_every_key_the_cluster_knows() -> None:
+    wanted = guardrails.resource_quota(SPEC)
+    hard = wanted["spec"]["hard"]
+    known = dict.fromkeys(hard.keys() - guardrails.CLAIMED_DEVICES.keys(), "0")
+
+    assert guardrails.is_counting({"status": {"hard": hard, "used": known}}, wanted)
+    known.pop("pods")
+    assert not guardrails.is_counting({"status": {"hard": hard, "used": known}}, wanted)
+    assert not guardrails.is_counting({}, wanted)
+
+
+def test_a_container_that_asks_for_nothing_gets_no_device() -> None:
     [item] = guardrails.limit_range(SPEC)["spec"]["limits"]
 
     assert item == {
         "type": "Container",
-        "default": {"cpu": "500m", "memory": "1Gi"},
-        "defaultRequest": {"cpu": "100m", "memory": "256Mi"},
+        "default": {"cpu": "500m", "memory": "1Gi", "nvidia.com/mig-1g.24gb": "0"},
+        "defaultRequest": {"cpu": "100m", "memory": "256Mi", "nvidia.com/mig-1g.24gb": "0"},
     }
+
+
+def test_a_container_gets_one_slot_of_a_time_sliced_device_at_most() -> None:
+    sliced = dataclasses.replace(SPEC, slots_per_device=2)
+    [item] = guardrails.limit_range(sliced)["spec"]["limits"]
+
+    assert item["max"] == {"nvidia.com/mig-1g.24gb": "1"}
+    assert item["default"]["nvidia.com/mig-1g.24gb"] == "0"
 
 
 def test_everything_is_denied_first() -> None:
@@ -160,13 +184,13 @@ def test_the_pod_template_carries_none_of_the_managing_labels() -> None:
 
 
 def test_the_proxy_is_told_in_both_spellings() -> None:
-    spec = dataclasses.replace(SPEC, proxy=Proxy("http://proxy:3128", "", ".svc"))
+    spec = dataclasses.replace(SPEC, proxy=Proxy("http://proxy:3128", "", ".corp"))
 
     assert workspaces.proxy_config(spec)["data"] == {
         "HTTP_PROXY": "http://proxy:3128",
         "http_proxy": "http://proxy:3128",
-        "NO_PROXY": ".svc",
-        "no_proxy": ".svc",
+        "NO_PROXY": ".corp,localhost,127.0.0.1,::1,.svc,.cluster.local",
+        "no_proxy": ".corp,localhost,127.0.0.1,::1,.svc,.cluster.local",
     }
 
 

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connections
 from pytest_django import Settings
 
 from gpuaas import checks
-from gpuaas.inventory.models import Cluster, Device, DeviceState, Node, Pool
+from gpuaas.inventory.models import Cluster, Device, DeviceState, Exposure, Node, Pool
 from reservations import lifecycle
 from tests import make
 
@@ -212,6 +212,24 @@ def test_e005_refuses_others(settings: Settings, name: str) -> None:
     settings.INSTALLATION = name
 
     assert [found.id for found in checks.installation_is_a_label_value()] == ["gpuaas.E005"]
+
+
+@pytest.mark.django_db
+def test_e006_wants_a_login_for_exposed_workspaces(settings: Settings) -> None:
+    cluster = make.cluster()
+    assert checks.exposed_workspaces_have_a_login(databases=["default"]) == []
+
+    cluster.exposure = Exposure.ROUTE
+    cluster.workspace_url_template = "https://{namespace}.apps.example.com/"
+    cluster.save()
+    found = checks.exposed_workspaces_have_a_login(databases=["default"])
+    assert [each.id for each in found] == ["gpuaas.E006", "gpuaas.E006"]
+    assert "https://*.apps.example.com" in str(found[1].hint)
+    assert checks.exposed_workspaces_have_a_login() == []
+
+    settings.IDP_OIDC_PRIVATE_KEY = "a key"
+    settings.IDP_CLIENT_ORIGINS = ["https://*.apps.example.com"]
+    assert checks.exposed_workspaces_have_a_login(databases=["default"]) == []
 
 
 def test_w001_wants_https(settings: Settings) -> None:

@@ -24,6 +24,14 @@ class HeadOutput(Shape):
     digest = serializers.CharField()
 
 
+class GuestOutput(Shape):
+    """Somebody who is let into a workspace besides its owner."""
+
+    person = serializers.CharField()
+    name = serializers.CharField()
+    invited_at = serializers.DateTimeField()
+
+
 class FeedOutput(Shape):
     """A calendar link, without its secret address."""
 

@@ -76,8 +76,21 @@ class SessionEventOutput(serializers.Serializer[Any]):
     is_problem = serializers.BooleanField()
 
 
+class QuotaOutput(Shape):
+    """What the session may use and does, by the keys of its ResourceQuota, as Kubernetes writes it.
+
+    ``changed_at`` is when one of them was last seen to change.
+    """
+
+    hard = serializers.DictField(child=serializers.CharField())
+    used = serializers.DictField(child=serializers.CharField())
+    changed_at = serializers.DateTimeField()
+
+
 class SessionDetailOutput(SessionOutput):
-    """A session with its steps, and what happened, oldest first."""
+    """A session with its quota, its steps, and what happened, oldest first."""
+
+    quota = QuotaOutput(allow_null=True)
 
     steps = StepOutput(many=True)
     events = SessionEventOutput(many=True)
@@ -105,6 +118,7 @@ class SessionDetail(APIView):
         return Response(
             {
                 **SessionOutput(session).data,
+                "quota": selectors.quota_of(session),
                 "steps": list(_steps(session)),
                 "events": SessionEventOutput(session.events.all(), many=True).data,
             }

@@ -7,6 +7,7 @@ from gpuaas.api.v1 import (
     chances,
     decisions,
     docs,
+    guests,
     history,
     inventory,
     kubeconfig,
@@ -91,6 +92,16 @@ urlpatterns = [
         "reservations/<uuid:public_id>/kubeconfig/",
         kubeconfig.ReservationKubeconfig.as_view(),
         name="reservation-kubeconfig",
+    ),
+    path(
+        "reservations/<uuid:public_id>/guests/",
+        guests.GuestList.as_view(),
+        name="reservation-guests",
+    ),
+    path(
+        "reservations/<uuid:public_id>/guests/<str:username>/",
+        guests.GuestDetail.as_view(),
+        name="reservation-guest",
     ),
     path(
         "reservations/<uuid:public_id>/cancel/",

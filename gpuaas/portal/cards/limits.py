@@ -77,7 +77,7 @@ def budget_meter(most: int | None, used: "Used", currency: str) -> Meter:
         return str(Money(minor, currency))
 
     actual, committed = used.actual_minor, used.spent_minor - used.actual_minor
-    return _meter(
+    return meter(
         "Budget this month",
         used.month.starts_at,
         [
@@ -90,7 +90,7 @@ def budget_meter(most: int | None, used: "Used", currency: str) -> Meter:
 
 
 def _hours(most: int | None, used: "Used") -> Meter:
-    return _meter(
+    return meter(
         "GPU-hours this week",
         used.week.starts_at,
         [(used.gpu_hours, "actual", "")],
@@ -100,7 +100,7 @@ def _hours(most: int | None, used: "Used") -> Meter:
 
 
 def _units(most: int | None, used: "Used") -> Meter:
-    return _meter(
+    return meter(
         "Units at once",
         None,
         [(Fraction(used.units_now), "actual", "")],
@@ -109,7 +109,7 @@ def _units(most: int | None, used: "Used") -> Meter:
     )
 
 
-def _meter(
+def meter(
     title: str,
     since: datetime | None,
     amounts: list[tuple[Fraction, str, str]],
@@ -117,6 +117,7 @@ def _meter(
     most: Fraction | None,
     say: Callable[[Fraction], str],
 ) -> Meter:
+    """Return one meter: ``amounts`` with look and words, of ``most``; None is no limit."""
     total = sum((amount for amount, _, _ in amounts), Fraction(0))
     left = "" if most is None else f"{say(max(most - total, Fraction(0)))} left"
     tone = "secondary"

@@ -23,16 +23,20 @@ from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import bookings
 from gpuaas.portal.cards.devices import DevicesCard, devices_card
 from gpuaas.portal.cards.ending import CANCEL, GIVE_BACK, Ending
+from gpuaas.portal.cards.limits import Meter
 from gpuaas.portal.cards.offers import offer_card
+from gpuaas.portal.cards.quota import quota_meters
+from gpuaas.portal.cards.sharing import SharingCard, sharing_card
 from gpuaas.portal.cards.story import Story, history_lines, story_of
 from gpuaas.portal.views.responses import unless_seen
 from reservations import selectors, services
-from reservations.lifecycle import PendingOn, State
+from reservations.lifecycle import TERMINAL, PendingOn, State
 from sessions import selectors as sessions
 from sessions.services import StaleSession, record_visit
 
 if TYPE_CHECKING:
     from reservations.models import Reservation
+    from sessions.models import WorkspaceSession
 
 PER_PAGE: Final = 20
 MINE, TEAM, APPROVE = "mine", "team", "approve"
@@ -79,6 +83,7 @@ def reservation(request: PortalRequest, user: User, public_id: UUID) -> HttpResp
         "history": history_lines(audit.history_of(found.subject)),
         "series": selectors.series_of(found),
         "may_keep": accounts.may_book_for(found.team, person=user, now=now),
+        "sharing": _sharing(found, user, now),
     }
     return render(request, "portal/reservation.html", context)
 
@@ -220,13 +225,15 @@ def _live_context(found: "Reservation", user: User, now: datetime) -> dict[str, 
         if card.trouble and card.may_cancel
         else []
     )
+    quota = _quota_meters(found, session)
     return {
         "card": card,
         "story": story,
+        "quota": quota,
         "offers": offers,
         "decision": decision,
         "place": place,
-        "fingerprint": bookings.fingerprint([card, story, offers, decision, place]),
+        "fingerprint": bookings.fingerprint([card, story, offers, decision, place, quota]),
     }
 
 
@@ -236,6 +243,22 @@ def _devices_of(found: "Reservation") -> DevicesCard | None:
     holds = found.holds.select_related("device").order_by("device__ordinal")
     promised = inventory.promise_on(found.node, found.resource_name)
     return devices_card(holds, promised=promised, node=found.node.name)
+
+
+def _quota_meters(found: "Reservation", session: "WorkspaceSession | None") -> tuple[Meter, ...]:
+    """Return what is left while somebody can use it."""
+    kept = sessions.quota_of(session) if session and session.state == sessions.READY else None
+    if kept is None:
+        return ()
+    return quota_meters(hard=kept["hard"], used=kept["used"], resource_name=found.resource_name)
+
+
+def _sharing(found: "Reservation", user: User, now: datetime) -> SharingCard | None:
+    if found.state in {state.value for state in TERMINAL}:
+        return None
+    may_share = found.requested_by_id == user.pk
+    mates = sessions.team_mates(found, now=now) if may_share else ()
+    return sharing_card(sessions.guests_of(found), mates=mates, reader=user, may_share=may_share)
 
 
 def _decision(found: "Reservation", user: User, card: bookings.BookingCard, now: datetime) -> str:
