@@ -140,14 +140,20 @@ class Membership(models.Model):
 
 
 class TokenScope(models.TextChoices):
-    """What of what its person may do a token may do; each includes those before it."""
+    """What of what its person may do a token may do; each includes those before it.
+
+    METER stands beside: it is for programs that tell usage, and do not even look.
+    """
 
     READ = "read", "Look"
     BOOK = "book", "Look and book"
     FULL = "full", "All that I may do"
+    METER = "push", "Tell usage, nothing else"
 
     def includes(self, needed: "TokenScope") -> bool:
         """Return whether what takes ``needed`` may be done with it."""
+        if TokenScope.METER in {self, needed}:
+            return self in {needed, TokenScope.FULL}
         return _WIDER.index(self) >= _WIDER.index(needed)
 
 

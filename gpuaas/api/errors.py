@@ -33,6 +33,7 @@ from reservations.capacity import QUANTITIES, Window
 from sessions import services as sessions
 from tokenomics import documents
 from tokenomics import services as tokenomics
+from tokenomics.services import events, usage
 
 STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     reservations.WishRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -87,6 +88,9 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     notifications.UnknownPreference: HTTPStatus.UNPROCESSABLE_ENTITY,
     notifications.WebhookRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     documents.ScenarioRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    events.EventsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    usage.ToldOtherwise: HTTPStatus.CONFLICT,
+    usage.TooManyEntries: HTTPStatus.UNPROCESSABLE_ENTITY,
     tokenomics.NotYourScenario: HTTPStatus.FORBIDDEN,
     tokenomics.PricesNotYours: HTTPStatus.FORBIDDEN,
     tokenomics.ScenarioNameTaken: HTTPStatus.CONFLICT,
@@ -136,7 +140,9 @@ def _problems_of(error: errors.DomainError) -> list[dict[str, object]]:
             {"code": error.code, "field": p.path, "line": p.line, "message": p.message}
             for p in error.problems
         ]
-    if isinstance(error, documents.ScenarioRefused | inventory.ClosureRefused):
+    if isinstance(
+        error, documents.ScenarioRefused | inventory.ClosureRefused | events.EventsRefused
+    ):
         return [{"code": p.code, "field": p.field, "message": p.message} for p in error.problems]
     return []
 
@@ -220,8 +226,9 @@ def _body_of(error: Exception, data: Any) -> dict[str, object]:
 def _problems(details: Any, field: str = "") -> Iterator[dict[str, str]]:
     """Flatten REST framework's nested details to one entry a problem."""
     if isinstance(details, list):
-        for each in details:
-            yield from _problems(each, field)
+        for place, each in enumerate(details):
+            is_of_one = isinstance(each, Mapping) and not isinstance(each.get("message"), str)
+            yield from _problems(each, f"{field}.{place}" if is_of_one else field)
     elif isinstance(details.get("message"), str):
         yield {"code": details["code"], "field": field, "message": str(details["message"])}
     else:

@@ -22,15 +22,19 @@ MINUTE: Final = 60
 
 
 class WithinScope(BasePermission):
-    """A token looks; it changes only what its scope includes.  People in a browser have none."""
+    """A token looks; it changes only what its scope includes.  People in a browser have none.
+
+    One that tells usage does not look.
+    """
 
     code = "token_scope"
 
     def has_permission(self, request: Request, view: "APIView") -> bool:  # type: ignore[override]
         token = request.auth
-        if request.method in SAFE or not isinstance(token, ApiToken):
+        if not isinstance(token, ApiToken):
             return True
-        scope, needed = TokenScope(token.scope), view.takes_scope
+        scope = TokenScope(token.scope)
+        needed = TokenScope.READ if request.method in SAFE else view.takes_scope
         self.message = f"This token is for {scope.value!r}: what you ask takes {needed.value!r}."
         return scope.includes(needed)
 

@@ -22,7 +22,7 @@ PREFIX: Final = "/api/v1/"
 REFUSALS: Final[Mapping[HTTPStatus, tuple[str, str]]] = {
     HTTPStatus.BAD_REQUEST: ("Invalid", "Something is missing, unknown or cannot be read."),
     HTTPStatus.UNAUTHORIZED: ("NotLoggedIn", "Neither a token that works nor a login."),
-    HTTPStatus.FORBIDDEN: ("NotAllowed", "You may look at it, and not do this."),
+    HTTPStatus.FORBIDDEN: ("NotAllowed", "You, or this token, may not do this."),
     HTTPStatus.NOT_FOUND: ("NotThere", "It does not exist, or is not yours to see."),
     HTTPStatus.CONFLICT: ("Conflict", "Not as things are now: the code says what is in the way."),
     HTTPStatus.PRECONDITION_FAILED: ("ChangedMeanwhile", "It is not the version of If-Match."),
@@ -115,15 +115,18 @@ class Operation(AutoSchema):
 
     def _usual(self, operation: Mapping[str, Any]) -> Iterator[HTTPStatus]:
         """Yield the refusals that follow from what the operation is."""
-        yield from (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
+        # A token may be for something else, whatever is asked.
+        yield from (
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.TOO_MANY_REQUESTS,
+        )
         parameters = operation.get("parameters", ())
         places = {each.get("in") for each in parameters}
         if "query" in places:
             yield HTTPStatus.BAD_REQUEST
         if "path" in places or any(each.get("name") == "cursor" for each in parameters):
             yield HTTPStatus.NOT_FOUND
-        if self.method != "GET":
-            yield HTTPStatus.FORBIDDEN
         if self.method == "POST":  # what can be wrong with an Idempotency-Key
             yield from (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
             yield HTTPStatus.UNPROCESSABLE_ENTITY

@@ -54,6 +54,7 @@ def book(client: Any) -> Any:
         (TokenScope.READ, 200, 403, 403),
         (TokenScope.BOOK, 200, 201, 403),
         (TokenScope.FULL, 200, 201, 201),
+        (TokenScope.METER, 403, 403, 403),
     ],
 )
 def test_a_token_does_what_its_scope_includes(
@@ -74,7 +75,7 @@ def test_a_token_does_what_its_scope_includes(
     assert member.status_code == managing
     if booking == 403:
         assert booked.json()["code"] == "token_scope"
-        assert "'read'" in booked.json()["message"]
+        assert f"{scope.value!r}" in booked.json()["message"]
 
 
 def test_a_booking_token_ends_what_it_booked_and_nothing_is_decided_with_it(person: User) -> None:

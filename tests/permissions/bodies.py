@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
+from reservations.lifecycle import State
+from reservations.models import Reservation
 from tests import make
 from tests.permissions.world import World
 from tests.unit.planning.scenarios import priceless
@@ -91,6 +93,20 @@ def _price(world: World, team: str) -> dict[str, Any]:
     return {"resource_name": make.SLICE, "minor_units_per_unit_hour": 100, "currency": "EUR"}
 
 
+def _usage(world: World, team: str) -> dict[str, Any]:
+    running = Reservation.objects.filter(team__slug=team, state=State.ACTIVE.value).earliest("pk")
+    event = {
+        "id": "1",
+        "reservation": str(running.public_id),
+        "engine": "ollama",
+        "model": "llama",
+        "started_at": running.starts_at.isoformat(),
+        "ended_at": running.starts_at.isoformat(),
+        "generated": 1,
+    }
+    return {"source": "gateway", "events": [event]}
+
+
 def _webhook(world: World, team: str) -> dict[str, Any]:
     return {"url": "https://hooks.example.com/x"}
 
@@ -119,6 +135,7 @@ BODIES: Final[dict[str, Body]] = {
     "POST api:scenarios": _saved,
     "POST api:reservation-accept-offer": lambda _, __: {"offer": "none"},
     "POST api:tokens": _token,
+    "POST api:usage-events": _usage,
     "POST portal:planning": _typed,
     "POST portal:planning_answers": _typed,
     "POST portal:planning_change": _typed,

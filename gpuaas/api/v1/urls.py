@@ -25,6 +25,7 @@ from gpuaas.api.v1 import (
     templates,
     tokens,
     usage,
+    usage_events,
 )
 
 app_name = "api"
@@ -186,6 +187,7 @@ urlpatterns = [
         name="template-book",
     ),
     path("usage/", usage.UsageList.as_view(), name="usage"),
+    path("usage/events/", usage_events.UsageEvents.as_view(), name="usage-events"),
     path("tokens/", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/<slug:public_id>/", tokens.TokenDetail.as_view(), name="token"),
 ]
