@@ -59,7 +59,7 @@ def insert(
         return list(cursor.fetchall())
 
 
-def told_otherwise(table: str, told: Sequence[tuple[str, str, bytes]]) -> list[tuple[str, str]]:
+def told_otherwise(table: str, told: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
     """Return source and event id of those that are kept with another digest."""
     with connection.cursor() as cursor:
         cursor.execute(_OTHERS.format(table=table), [_json(("source", "event_id", "digest"), told)])
@@ -87,10 +87,4 @@ def _types(columns: Columns) -> str:
 def _json(names: Iterable[str], rows: Rows) -> str:
     """Return the rows as one text: a long list of parameters takes longer than the insert."""
     names = list(names)
-    return json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=_text)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bytes | memoryview):
-        return f"\\x{bytes(value).hex()}"
-    return str(value)
+    return json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str)

@@ -117,18 +117,18 @@ def record(entries: Sequence[Usage], *, now: datetime, closed_before: date | Non
     leaves a row in the audit trail, or `TooManyEntries`.
     """
     rows = []
+    arrived = now.isoformat()
+    hours = _Hours(now, closed_before)
     for digest, each in _once(entries):
-        hour = hour_of(each.started_at, each.ended_at)
         rows.append(
             (
                 each.source,
                 each.event_id,
                 digest,
-                each.started_at,
-                each.ended_at,
-                now,
-                hour,
-                charged_month(hour, arrived_at=now, closed_before=closed_before),
+                each.started_at.isoformat(),
+                each.ended_at.isoformat(),
+                arrived,
+                *hours.of(each.started_at, each.ended_at),
                 each.booking.reservation_id,
                 each.booking.team_id,
                 each.booking.pool_id,
@@ -150,18 +150,18 @@ def record_gpus(
 ) -> Booked:
     """Book what GPUs did, as `record` does with tokens."""
     rows = []
+    arrived = now.isoformat()
+    hours = _Hours(now, closed_before)
     for digest, each in _once(entries):
-        hour = hour_of(each.started_at, each.ended_at)
         rows.append(
             (
                 each.source,
                 each.event_id,
                 digest,
-                each.started_at,
-                each.ended_at,
-                now,
-                hour,
-                charged_month(hour, arrived_at=now, closed_before=closed_before),
+                each.started_at.isoformat(),
+                each.ended_at.isoformat(),
+                arrived,
+                *hours.of(each.started_at, each.ended_at),
                 each.cluster_id,
                 each.node,
                 each.gpu_uuid,
@@ -223,14 +223,35 @@ def _book_gpus(table: str, rows: list[Any]) -> int:
     return sum(row[-1] for row in sums)
 
 
-def _once(entries: Iterable[E]) -> Iterable[tuple[bytes, E]]:
+class _Hours:
+    """The hour and the month of entries that came at the same time, as text; few are new."""
+
+    def __init__(self, now: datetime, closed_before: date | None) -> None:
+        self._now = now
+        self._closed_before = closed_before
+        self._known: dict[datetime, tuple[str, str]] = {}
+
+    def of(self, started_at: datetime, ended_at: datetime) -> tuple[str, str]:
+        hour = hour_of(started_at, ended_at)
+        if hour not in self._known:
+            month = charged_month(hour, arrived_at=self._now, closed_before=self._closed_before)
+            self._known[hour] = (hour.isoformat(), month.isoformat())
+        return self._known[hour]
+
+
+def _once(entries: Iterable[E]) -> Iterable[tuple[str, E]]:
     """Return each event once, after its digest; one told in two ways at once is refused."""
-    seen: dict[tuple[str, str], tuple[bytes, E]] = {}
+    seen: dict[tuple[str, str], tuple[str, E]] = {}
     for each in entries:
-        key, digest = (each.source, each.event_id), each.digest
+        key, digest = (each.source, each.event_id), _hex(each.digest)
         if seen.setdefault(key, (digest, each))[0] != digest:
             _refuse([key])
     return seen.values()
+
+
+def _hex(digest: bytes) -> str:
+    """Return the bytes as PostgreSQL reads them."""
+    return f"\\x{digest.hex()}"
 
 
 def _refuse(others: Sequence[tuple[str, str]]) -> None:

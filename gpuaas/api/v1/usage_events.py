@@ -57,8 +57,10 @@ class EventInput(inputs.StrictInput):
 class EventsInput(inputs.StrictInput):
     """A batch from one ``source``: of an event's id there is one in a source and team."""
 
-    source = serializers.CharField(max_length=60)
-    events = EventInput(many=True, allow_empty=False, max_length=events.MOST_EVENTS)
+    source = serializers.CharField(max_length=60)  # type: ignore[assignment]  # a field of that name
+    events = EventInput(  # type: ignore[call-arg]  # of the list that `many` makes
+        many=True, allow_empty=False, max_length=events.MOST_EVENTS
+    )
 
 
 class BookedOutput(Shape):
