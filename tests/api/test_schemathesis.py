@@ -2,8 +2,8 @@
 
 It makes up requests from the OpenAPI document, sensible ones and others.  Never a 5xx; the status,
 the type, the headers and the shape of every answer are in the document; without the token, or with
-another method, there is none.  Bounded in cases and in
-time: on a slow machine it tries less of each operation, and still every one of them.
+another method, there is none.  Bounded in cases; the time is what a busy machine needs to come to
+every operation, and an idle one is done long before.
 """
 
 import json
@@ -43,7 +43,7 @@ CHECKS: Final = (
     "ignored_auth",
     "unsupported_method",
 )
-SECONDS: Final = 12
+SECONDS: Final = 60
 CASES: Final = 15
 # What an address is about, among the things of the permission matrix; the first that fits.
 ABOUT: Final = (
@@ -76,7 +76,7 @@ def quick_server(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Li
     return live_server
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("role", ["member", "platform administrator"])
 def test_every_answer_is_one_that_is_described(
     quick_server: LiveServer, tmp_path: Path, role: str
