@@ -143,6 +143,8 @@ def _environment(spec: SessionSpec) -> list[dict[str, str]]:
         {"name": "HF_HOME", "value": MODEL_CACHE_PATH},
         {"name": "WORKSPACE_ADDRESS", "value": f"{host}:{WORKSPACE_PORT}"},
     ]
+    if not spec.claimed_devices:  # `serve` asks for slots by this name
+        found.append({"name": "GPUAAS_GPU_RESOURCE", "value": spec.gpu_resource})
     if spec.trusted_ca.is_given:
         found += trusted_ca.environment()
     if spec.workspace_gpu_slots == 0:
