@@ -35,6 +35,7 @@ SUBRESOURCE_VERBS: Final = {
     "log": ("get",),
     "token": ("create",),
     "eviction": ("create",),
+    "proxy": ("get",),
 }
 IN_ALL: Final = frozenset({"pods", "services", "deployments", "replicasets", "statefulsets"})
 # Resources that are questions: they are answered and not stored.
