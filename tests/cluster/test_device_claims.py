@@ -236,6 +236,8 @@ def test_what_the_driver_publishes_is_what_can_be_booked_and_a_lost_device_is_no
 ) -> None:
     product.reconcile()
     whole = Node.objects.get().reported_devices
+    # Namespaces of sessions before may still be going: then warnings are listed, too.
+    going = cluster.find("v1", "Namespace", labels=naming.ours(INSTALLATION))
     report = product.reconcile()
     cluster.apply(published(generation=2, slices=3))
     product.reconcile()
@@ -243,7 +245,9 @@ def test_what_the_driver_publishes_is_what_can_be_booked_and_a_lost_device_is_no
     lost = product.reconcile(clock=lambda: now + timedelta(minutes=6))
 
     assert whole == {GPU: 1, SLICE: 4}
-    assert (report.changes, report.api_calls) == ([], {"list": 13})
+    assert report.changes == []
+    assert report.api_calls["list"] in ({13, 14} if going else {13})
+    assert set(report.api_calls) == {"list"}
     assert Node.objects.get().reported_devices == {GPU: 1, SLICE: 3}
     device = Device.objects.get(uuid=SLICE_UUIDS[3])
     assert device.state == DeviceState.FAILED

@@ -307,6 +307,34 @@ def test_booked_while_it_was_canceled_is_canceled_too(
 # --- who sees it ---------------------------------------------------------------------------------
 
 
+def test_what_has_started_meanwhile_goes_on_although_it_was_canceled(
+    pool: Pool, ada: User, team: Team
+) -> None:
+    booked = book(pool, ada, team)
+    running = make.reservation(of=pool, by=team, requested_by=ada, state=State.ACTIVE)
+    Series.objects.filter(pk=booked.pk).update(canceled_at=make.NOON)
+
+    series._undo_if_canceled(booked, running, make.NOON)  # noqa: SLF001 -- what the loop ends with
+
+    running.refresh_from_db()
+    assert running.state == State.ACTIVE
+
+
+def test_an_occurrence_that_nobody_could_decide_keeps_why(
+    pool: Pool, ada: User, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(**_: object) -> Reservation:
+        raise services.StaleReservation("somebody moved it")
+
+    monkeypatch.setattr(admission, "admit", busy)
+
+    booked = book(pool, ada, team)
+
+    first = booked.occurrences.earliest("number")
+    assert (first.code, first.message) == ("stale", "somebody moved it")
+    assert first.nearest_starts_at is None
+
+
 def test_series_are_seen_and_changed_as_bookings_are(pool: Pool, ada: User, team: Team) -> None:
     booked = book(pool, ada, team)
     viewer = make.user(teams=[team], role=MembershipRole.VIEWER)
