@@ -11,7 +11,8 @@ endif
 BIN := .venv/bin
 DEV := $(PYTHON) -m onebox setup --dev
 # Tests that can share the machine.  The rest start whole products or watch the clock.
-SIDE_BY_SIDE := not cluster and not browser and not product
+SIDE_BY_SIDE := not cluster and not browser and not product and not workspace
+BY_THEMSELVES := (cluster or browser or product) and not workspace
 
 .PHONY: help
 help:  ## list the verbs
@@ -39,6 +40,10 @@ workspace-tools:  ## what runs in a workspace and before it, for the tests that 
 	$(DEV)
 	$(BIN)/python -m tests.workspace.tools
 
+.PHONY: test-workspace
+test-workspace: workspace-tools  ## open a workspace through its door, in a browser; a minute
+	$(BIN)/pytest -m workspace $(ARGS)
+
 .PHONY: setup
 setup:  ## .venv with everything that checks and tests need, and the git hooks
 	$(DEV)
@@ -51,7 +56,7 @@ check: lint types imports test  ## everything CI runs; green here is green there
 test:  ## all tests; what this machine lacks is skipped and named; ARGS=<options for pytest>
 	$(DEV)
 	$(BIN)/pytest -n auto --maxprocesses 4 -m "$(SIDE_BY_SIDE)" $(ARGS)
-	$(BIN)/pytest -m "not ($(SIDE_BY_SIDE))" $(ARGS)
+	$(BIN)/pytest -m "$(BY_THEMSELVES)" $(ARGS)
 
 .PHONY: test-fast
 test-fast:  ## the tests that need no browser, no control plane and no second product

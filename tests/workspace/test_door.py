@@ -20,6 +20,7 @@ from tests import make
 from tests.workspace.conftest import PATIENCE_SECONDS, Place
 
 pytestmark = [
+    pytest.mark.workspace,
     pytest.mark.browser,
     pytest.mark.timeout(180),
     pytest.mark.django_db(transaction=True),
