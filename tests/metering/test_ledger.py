@@ -254,3 +254,31 @@ def test_without_an_order_they_wait_for_each_other_in_a_circle(
     monkeypatch.setattr(bulk, "_INSERT", bulk._INSERT.replace("ORDER BY source, event_id", ""))  # noqa: SLF001
 
     assert any("deadlock" in error for _ in range(5) for error in race(in_order=False))
+
+
+def test_batches_of_one_transaction_do_not_mix(booking: Booking) -> None:
+    with transaction.atomic():
+        first = services.record([usage(booking)], now=make.NOON)
+        second = services.record([usage(booking, "2")], now=make.NOON)
+
+    assert (first, second) == (services.Booked(1, 0), services.Booked(1, 0))
+    assert UsageHour.objects.get().entries == 2
+
+
+def test_text_arrives_as_it_was_told(booking: Booking) -> None:
+    model = "a\tb\nc\\N\\.\r'\"名"
+    evidence = {"series": "back\\slash \t\n {}", "to": {"generated": 3}}
+
+    services.record([usage(booking, model=model, evidence=evidence)], now=make.NOON)
+
+    entry = UsageEntry.objects.get()
+    assert (entry.model, entry.evidence) == (model, evidence)
+    assert UsageDay.objects.get().model == model
+
+
+def test_a_refusal_leaves_the_connection_fit_for_the_next(booking: Booking) -> None:
+    services.record([usage(booking)], now=make.NOON)
+    with pytest.raises(services.ToldOtherwise):
+        services.record([usage(booking, generated=31), usage(booking, "2")], now=make.NOON)
+
+    assert services.record([usage(booking, "2")], now=make.NOON) == services.Booked(1, 0)

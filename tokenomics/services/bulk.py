@@ -1,8 +1,9 @@
 """Rows by the thousand into a ledger and its sums, in a few statements and one transaction.
 
-A row counts in the sums if, and only if, this transaction inserted it: told again it is not
-inserted, so it is not added either.  Sums are added to in the order of their keys, and rows are
-inserted in the order of theirs, so that two writers wait for each other and never in a circle.
+Rows go by COPY into a table of the connection's own, and from there all at once.  A row counts in
+the sums if, and only if, this transaction inserted it: told again it is not inserted, so it is not
+added either.  Sums are added to in the order of their keys, and rows are inserted in the order of
+theirs, so that two writers wait for each other and never in a circle.
 """
 
 import json
@@ -11,10 +12,14 @@ from typing import Any, Final, TypeAlias
 
 from django.db import connection
 
+_STAGE: Final = """
+CREATE TEMPORARY TABLE IF NOT EXISTS {staged} ({types}) ON COMMIT DELETE ROWS;
+DELETE FROM {staged}
+"""
 _INSERT: Final = """
 WITH fresh AS (
     INSERT INTO {table} ({names})
-    SELECT {names} FROM json_to_recordset(%s) AS told({types})
+    SELECT {names} FROM {staged}
     ORDER BY source, event_id
     ON CONFLICT (source, event_id) DO NOTHING
     RETURNING {returned}
@@ -23,8 +28,7 @@ SELECT {keys}, {sums}, count(*) AS entries FROM fresh GROUP BY {keys}
 """
 _OTHERS: Final = """
 SELECT kept.source, kept.event_id FROM {table} kept
-JOIN json_to_recordset(%s) AS told(source text, event_id text, digest bytea)
-USING (source, event_id)
+JOIN {staged} told USING (source, event_id)
 WHERE kept.digest <> told.digest ORDER BY 1, 2
 """
 _ADD: Final = """
@@ -48,21 +52,26 @@ def insert(
     summed = [name for name in sums if name in columns]
     statement = _INSERT.format(
         table=table,
+        staged=_staged(table),
         names=", ".join(columns),
-        types=_types(columns),
         keys=", ".join(keys),
         returned=", ".join({**keys, **dict.fromkeys(summed)}),
         sums=", ".join(f"{sql}::bigint AS {name}" for name, sql in sums.items()),
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [_json(columns, rows)])
+        # Of the connection, and emptied: the same transaction may have filled it before.
+        cursor.execute(_STAGE.format(staged=_staged(table), types=_types(columns)))
+        with cursor.copy(f"COPY {_staged(table)} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(statement)
         return list(cursor.fetchall())
 
 
-def told_otherwise(table: str, told: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
-    """Return source and event id of those that are kept with another digest."""
+def told_otherwise(table: str) -> list[tuple[str, str]]:
+    """Return source and event id of those just given to `insert` that are kept otherwise."""
     with connection.cursor() as cursor:
-        cursor.execute(_OTHERS.format(table=table), [_json(("source", "event_id", "digest"), told)])
+        cursor.execute(_OTHERS.format(table=table, staged=_staged(table)))
         return list(cursor.fetchall())
 
 
@@ -78,6 +87,10 @@ def add(table: str, keys: Columns, carried: Columns, sums: Columns, rows: Rows) 
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [_json(columns, rows)])
+
+
+def _staged(table: str) -> str:
+    return f"{table}_told"
 
 
 def _types(columns: Columns) -> str:

@@ -1,5 +1,6 @@
 """The one way into the ledgers of usage, and the sums by hour and day that go with them."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def record(entries: Sequence[Usage], *, now: datetime, closed_before: date | Non
                 each.prompt_cached,
                 each.generated,
                 each.requests,
-                each.evidence,
+                None if each.evidence is None else json.dumps(each.evidence),
             )
         )
     return _book("tokenomics_usageentry", rows, _book_usage, given=len(entries), now=now)
@@ -184,8 +185,7 @@ def _book(table: str, rows: list[Any], write: Any, *, given: int, now: datetime)
         with transaction.atomic():
             fresh = write(table, rows)
             if fresh < len(rows):
-                told = [(source, event, digest) for source, event, digest, *_ in rows]
-                _refuse(bulk.told_otherwise(table, told))
+                _refuse(bulk.told_otherwise(table))
     except ToldOtherwise as error:
         with transaction.atomic():
             audit.record("usage.refused", subject=table, actor=None, at=now, reason=str(error))
