@@ -1,6 +1,7 @@
 """Reading a pool's calendar: what is free by the hour, and who has which device when."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -85,17 +86,19 @@ def free_by_hour(
         if node_id in on_node and reported.reported_devices is not None:
             shown = reported.reported_devices.get(resource_name, 0)
             on_node[node_id] = min(on_node[node_id], shown)
-    taken = [
-        Taken(devices[device], Window(_instant(start), _instant(end)))
-        for device, start, end in _overlapping(within)
-        .filter(device__in=list(devices))
-        .values_list("device_id", *PERIOD)
-    ]
+    taken = [Taken(devices[device], held) for device, held in holds_of(devices, within=within)]
     for closure in inventory.closures_of(pool, within=within):
         closed = Window(closure.starts_at, closure.ends_at)
         nodes = on_node if closure.node_id is None else [closure.node_id]
         taken += [Taken(node, closed, is_closure=True) for node in nodes]
     return timetable.free_by_hour(on_node, taken, since=since, hours=hours)
+
+
+def holds_of(devices: Iterable[int], *, within: Window) -> Iterator[tuple[int, Window]]:
+    """Yield each device with each window in which it is held that overlaps ``within``."""
+    held = _overlapping(within).filter(device__in=list(devices))
+    for device, start, end in held.values_list("device_id", *PERIOD):
+        yield device, Window(_instant(start), _instant(end))
 
 
 def _instant(seconds: float) -> datetime:

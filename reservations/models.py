@@ -183,6 +183,11 @@ class Reservation(models.Model):
                 name="reservation_open_by_start",
             ),
             models.Index(
+                fields=("requested_by", "starts_at", "id"),
+                condition=Q(state__in=NOT_OVER),
+                name="reservation_open_by_person",
+            ),
+            models.Index(
                 fields=("pool", "created_at"),
                 condition=Q(state=lifecycle.State.WAITLISTED.value),
                 name="reservation_waiting",

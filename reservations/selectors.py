@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -29,7 +29,6 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Closure, Cluster, DeviceState, Node, Pool
-from gpuaas.inventory.selectors import ResourceType
 from reservations import capacity, lifecycle, placement, policy
 from reservations.capacity import Booking, Demand, Window
 from reservations.models import (
@@ -42,8 +41,6 @@ from reservations.models import (
     SeriesOccurrence,
 )
 from reservations.trouble import Cause
-
-LOOK_AHEAD: Final = timedelta(days=14)
 
 
 def reservations_visible_to(user: User, *, now: datetime) -> QuerySet[Reservation]:
@@ -270,6 +267,11 @@ def booked_by(user: User, *, now: datetime) -> QuerySet[Reservation]:
     return reservations_visible_to(user, now=now).filter(requested_by=user)
 
 
+def not_over_of(user: User, *, now: datetime) -> QuerySet[Reservation]:
+    """Return what `booked_by` ``user`` is not over, the earliest first."""
+    return booked_by(user, now=now).filter(state__in=NOT_OVER).order_by("starts_at", "pk")
+
+
 def number_in(text: str) -> UUID | None:
     """Return the booking's number that ``text`` is, if it is one."""
     try:
@@ -440,58 +442,6 @@ def held_by(reservation: Reservation, devices: Iterable[int], *, now: datetime) 
         devices=tuple(devices),
         movable=lifecycle.State(reservation.state) in lifecycle.WAITS_FOR_ITS_START
         and reservation.starts_at > now,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """What of one type is free in one pool, now and next.
-
-    ``free_until`` is when fewer than ``free_now`` will be free, ``more_free_at`` when more will;
-    both None when nothing changes within the look-ahead of 14 days.  Free of devices, on all
-    nodes together; ``largest_free_now`` is what a single booking can have, on one node.
-    """
-
-    type: ResourceType
-    free_now: int
-    largest_free_now: int
-    free_until: datetime | None
-    more_free_at: datetime | None
-
-
-def availability(pool: Pool, *, now: datetime) -> list[Availability]:
-    """Return what is free of each type of ``pool``."""
-    states = node_states(pool, now=now)
-    return [_availability(each, states, now=now) for each in inventory.resource_types(pool)]
-
-
-def _availability(
-    resource_type: ResourceType, states: Iterable[placement.NodeState], *, now: datetime
-) -> Availability:
-    states = list(states)
-    name = resource_type.resource_name
-    changes = {
-        instant
-        for state in states
-        for window in (
-            *(held.booking.window for held in state.held if held.resource_name == name),
-            *state.closed,
-        )
-        for instant in (window.starts_at, window.ends_at)
-    }
-    instants = {now} | {instant for instant in changes if now < instant <= now + LOOK_AHEAD}
-    moment = timedelta(microseconds=1)
-    free_at = {
-        instant: [s.free(name, within=Window(instant, instant + moment)).devices for s in states]
-        for instant in sorted(instants)
-    }
-    free_now = sum(free_at[now])
-    return Availability(
-        type=resource_type,
-        free_now=free_now,
-        largest_free_now=max(free_at[now], default=0),
-        free_until=next((at for at, free in free_at.items() if sum(free) < free_now), None),
-        more_free_at=next((at for at, free in free_at.items() if sum(free) > free_now), None),
     )
 
 

@@ -176,6 +176,18 @@ def memberships_of(user: User, *, now: datetime) -> QuerySet[Membership]:
     return _memberships(user, now=now).select_related("team").order_by("team__name")
 
 
+def memberships_read(user: User, *, now: datetime) -> list[Membership]:
+    """Return `memberships_of` ``user``, read once for as long as this object of theirs lives.
+
+    One page asks for them in several places; nobody else's are ever seen by it.
+    """
+    read: list[Membership] | None = getattr(user, "read_memberships", None)
+    if read is None:
+        read = list(memberships_of(user, now=now))
+        user.read_memberships = read  # type: ignore[attr-defined]
+    return read
+
+
 def events_visible_to(user: User, *, now: datetime) -> QuerySet[AuditEvent]:
     """Return the events of the teams that ``user`` may see; a platform administrator sees all."""
     if user.is_active and user.is_platform_admin:

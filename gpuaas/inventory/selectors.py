@@ -4,12 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from django.db import connection
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, Max, Q, QuerySet
 
 from gpuaas.core.rows import Columns
 from gpuaas.inventory import files, gpu_operator, promise
@@ -20,23 +19,6 @@ from gpuaas.inventory.trust import Expected
 
 _POOL: Final = Columns(Pool, "pool")
 _POOL_CALLED: Final = f"SELECT {_POOL.sql} FROM inventory_pool pool WHERE pool.slug = %s"  # noqa: S608 -- names of our own columns
-_TYPE_CALLED: Final = """
-WITH bookable AS (
-    SELECT device.* FROM inventory_device device
-    JOIN inventory_node node ON node.id = device.node_id
-    WHERE node.pool_id = %(pool)s AND node.is_schedulable AND device.state = %(in_service)s
-)
-SELECT max(product), min(memory), sum(devices)::int, max(devices)::int, min(share),
-    (SELECT sum(memory_mib)::int FROM bookable GROUP BY node_id ORDER BY 1 DESC LIMIT 1),
-    (SELECT min(cpu_millicores) FROM inventory_node WHERE pool_id = %(pool)s AND is_schedulable),
-    (SELECT min(memory_mib) FROM inventory_node WHERE pool_id = %(pool)s AND is_schedulable)
-FROM (
-    SELECT max(product) AS product, min(memory_mib) AS memory, min(compute_share) AS share,
-        count(*) AS devices
-    FROM bookable WHERE resource_name = %(resource_name)s GROUP BY node_id
-) per_node
-HAVING count(*) > 0
-"""
 
 
 class Period(Protocol):
@@ -47,45 +29,6 @@ class Period(Protocol):
 
     @property
     def ends_at(self) -> datetime: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceType:
-    """One bookable type within a pool.
-
-    ``devices`` counts the pool, ``devices_per_node`` the largest node: a booking lies on one node,
-    so that is the most that one booking can have.  Memory and compute are the smallest device's.
-    ``promise`` is what a unit is on whichever node, None where nobody asked.
-    """
-
-    resource_name: str
-    product: str
-    memory_mib: int
-    devices: int
-    devices_per_node: int
-    compute_share: Decimal = Decimal(1)
-    promise: Promise | None = None
-
-    @property
-    def is_whole_gpu(self) -> bool:
-        return self.resource_name == "nvidia.com/gpu"
-
-    @property
-    def profile(self) -> str:
-        """The MIG profile, for example ``1g.24gb``; empty for a whole GPU."""
-        return "" if self.is_whole_gpu else self.resource_name.partition("/mig-")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSize:
-    """What shares of a pool's nodes are measured by.
-
-    CPU and memory are those of the smallest node, GPU memory that of the largest.
-    """
-
-    cpu_millicores: int
-    memory_mib: int
-    gpu_memory_mib: int
 
 
 def enabled_clusters() -> QuerySet[Cluster]:
@@ -262,14 +205,19 @@ def _facts_of_device(device: Device) -> DeviceFacts:
 
 
 def closures_of(pool: Pool, *, within: Period) -> QuerySet[Closure]:
-    """Return what closes ``pool``, or one of its nodes, at some instant of ``within``.
+    """Return what closes ``pool``, or one of its nodes, at some instant of ``within``."""
+    return closures_in([pool.pk], within=within)
+
+
+def closures_in(pools: Collection[int], *, within: Period) -> QuerySet[Closure]:
+    """Return what closes one of ``pools`` (keys), or a node, at some instant of ``within``.
 
     A closure has a ``pool`` (all of it is closed) or a ``node``.  Cancelled ones do not count.
     """
     return (
         Closure.objects.standing()
         .overlapping(within.starts_at, within.ends_at)
-        .filter(Q(pool=pool) | Q(node__pool=pool))
+        .filter(Q(pool__in=pools) | Q(node__pool__in=pools))
     )
 
 
@@ -341,71 +289,6 @@ def mixed_devices() -> list[Mixed]:
     ]
 
 
-def resource_types(pool: Pool) -> list[ResourceType]:
-    """Return the bookable types of ``pool``, the largest first."""
-    per_node = (
-        bookable_devices(pool)
-        .order_by()
-        .values("resource_name", "node_id")
-        .annotate(
-            devices=Count("pk"),
-            memory_mib=Min("memory_mib"),
-            compute_share=Min("compute_share"),
-            product=Max("product"),
-            replicas=Min("replicas"),
-            is_shared=F("node__pool__is_shared"),
-            backend=F("node__cluster__gpu_backend"),
-        )
-    )
-    types: dict[str, ResourceType] = {}
-    for row in per_node:
-        name, before = row["resource_name"], types.get(row["resource_name"])
-        promised = promise.of(
-            [row["replicas"]] * row["devices"],
-            is_shared=row["is_shared"],
-            is_claimed=row["backend"] == GpuBackend.DRA.value,
-        )
-        types[name] = ResourceType(
-            resource_name=name,
-            product=row["product"],
-            memory_mib=min(row["memory_mib"], before.memory_mib) if before else row["memory_mib"],
-            devices=row["devices"] + (before.devices if before else 0),
-            devices_per_node=max(row["devices"], before.devices_per_node if before else 0),
-            compute_share=min(row["compute_share"], before.compute_share if before else 1),
-            promise=promise.weakest(
-                [promised, *([before.promise] if before and before.promise else [])]
-            ),
-        )
-    return sorted(types.values(), key=lambda each: (-each.memory_mib, each.resource_name))
-
-
-def type_called(pool: Pool, resource_name: str) -> tuple[ResourceType, PoolSize] | None:
-    """Return that one of `resource_types`, and the pool's size, in one hand-written query."""
-    asked: dict[str, Any] = {
-        "pool": pool.pk,
-        "resource_name": resource_name,
-        "in_service": DeviceState.IN_SERVICE.value,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_TYPE_CALLED, asked)
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    product, memory_mib, devices, devices_per_node, share, gpu_memory, cpu, memory = row
-    found = ResourceType(resource_name, product, memory_mib, devices, devices_per_node, share)
-    return found, PoolSize(cpu, memory, gpu_memory)
-
-
-def pool_size(pool: Pool) -> PoolSize:
-    """Return what shares of the pool's nodes are measured by; zeros where it has none."""
-    nodes = list(node_capacities(pool).values())
-    return PoolSize(
-        cpu_millicores=min((node.cpu_millicores for node in nodes), default=0),
-        memory_mib=min((node.memory_mib for node in nodes), default=0),
-        gpu_memory_mib=gpu_memory_mib_per_node(pool),
-    )
-
-
 def promises_of(devices: Iterable[Device]) -> dict[tuple[int, str], Promise]:
     """Return what a unit of each type is on each node, by node and type.
 
@@ -461,15 +344,3 @@ def gpu_resource_names(cluster: Cluster) -> frozenset[str]:
 def node_capacities(pool: Pool) -> Mapping[int, Node]:
     """Return the schedulable nodes of ``pool`` by primary key."""
     return {node.pk: node for node in Node.objects.filter(pool=pool, is_schedulable=True)}
-
-
-def gpu_memory_mib_per_node(pool: Pool) -> int:
-    """Return the GPU memory of the pool's largest node, all its devices together, in MiB."""
-    sums = (
-        bookable_devices(pool)
-        .order_by()
-        .values("node_id")
-        .annotate(total=Sum("memory_mib"))
-        .values_list("total", flat=True)
-    )
-    return max(sums, default=0)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from gpuaas.accounts.models import Team
+from gpuaas.inventory import resource_types
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Pool
 from reservations import answers, selectors
@@ -80,7 +81,7 @@ def _on_other_types(
 ) -> Iterator[Chance]:
     kinds = [
         answers.Kind(each.resource_name, each.memory_mib, each.compute_share, each.devices_per_node)
-        for each in inventory.resource_types(pool)
+        for each in resource_types.of(pool)
     ]
     for each in answers.alternatives(
         selectors.node_states(pool, now=now),

@@ -7,10 +7,11 @@ from itertools import islice
 from typing import Final
 
 from gpuaas.accounts.models import Team
-from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory import resource_types
 from gpuaas.inventory.models import Pool
 from reservations import answers, policy, selectors
 from reservations.answers import Alternative
+from reservations.availability import LOOK_AHEAD
 from reservations.capacity import Demand, Window
 from reservations.placement import NodeState
 from reservations.services import rules
@@ -175,7 +176,7 @@ def _alternatives(
 ) -> list[Alternative]:
     kinds = [
         answers.Kind(each.resource_name, each.memory_mib, each.compute_share, each.devices_per_node)
-        for each in inventory.resource_types(pool)
+        for each in resource_types.of(pool)
     ]
     return answers.alternatives(
         states,
@@ -188,4 +189,4 @@ def _alternatives(
 
 
 def _latest(wish: Wish, now: datetime) -> datetime:
-    return min(wish.window.starts_at + selectors.LOOK_AHEAD, now + policy.HORIZON)
+    return min(wish.window.starts_at + LOOK_AHEAD, now + policy.HORIZON)

@@ -12,6 +12,7 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.core import errors, locks
 from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory import resource_types
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Device, Pool
 from reservations import answers, lifecycle, selectors
@@ -168,7 +169,7 @@ def _on_other_types(
         each.resource_name: answers.Kind(
             each.resource_name, each.memory_mib, each.compute_share, each.devices_per_node
         )
-        for each in inventory.resource_types(reservation.pool)
+        for each in resource_types.of(reservation.pool)
     }
     had = Device.objects.filter(pk__in=reservation.holds.values("device")).first()
     if had is not None and wish.resource_name not in kinds:

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from gpuaas.accounts import permissions
 from gpuaas.accounts.models import Team, User
+from gpuaas.inventory import resource_types
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Node, Pool
 from reservations import facts, policy
@@ -112,7 +113,7 @@ def ensure_ledger(team: Team, *, version: int | None) -> None:
 
 def problems_with_hardware(pool: Pool, wish: Wish) -> tuple[policy.Problem, ...]:
     """Return why no node of ``pool`` could carry ``wish``, however empty it is."""
-    types = {each.resource_name: each for each in inventory.resource_types(pool)}
+    types = {each.resource_name: each for each in resource_types.of(pool)}
     found = types.get(wish.resource_name)
     if found is None:
         message = f"{pool} has no {wish.resource_name}: it has {', '.join(types) or 'no devices'}"

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gpuaas.core.modes import AllocationMode
-from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory import resource_types
 from gpuaas.inventory.models import Pool
+from gpuaas.inventory.resource_types import PoolSize, ResourceType
 from reservations import policy
 from reservations.capacity import Demand, Window
 from reservations.models import Reservation
@@ -52,26 +53,25 @@ def wish_of(reservation: Reservation, *, window: Window | None = None) -> Wish:
     )
 
 
-def default_share(resource_type: inventory.ResourceType, *, pool: Pool) -> Demand:
+def default_share(resource_type: ResourceType, *, size: PoolSize) -> Demand:
     """Return the CPU and memory that go with one unit unless the booker says otherwise.
 
     A share of the pool's smallest node, by the GPU memory of its largest, rounded down: the
     devices of every node can all be booked with their default.
     """
-    return _share(resource_type, inventory.pool_size(pool))
-
-
-def usual_of(*, pool: Pool, resource_name: str) -> tuple[inventory.ResourceType, Demand] | None:
-    """Return a type of ``pool`` with its `default_share`, in one query; None: it has no such."""
-    found = inventory.type_called(pool, resource_name)
-    return found and (found[0], _share(*found))
-
-
-def _share(resource_type: inventory.ResourceType, size: inventory.PoolSize) -> Demand:
     gpu_memory = max(size.gpu_memory_mib, 1)
     cpu_cores = size.cpu_millicores * resource_type.memory_mib // gpu_memory // 1000
     memory_gib = size.memory_mib * resource_type.memory_mib // gpu_memory // 1024
     return Demand(1, max(1, cpu_cores) * 1000, max(1, memory_gib) * 1024, DEFAULT_STORAGE_GIB)
+
+
+def usual_of(*, pool: Pool, resource_name: str) -> tuple[ResourceType, Demand] | None:
+    """Return a type of ``pool`` with its `default_share`, in one query; None: it has no such."""
+    found = resource_types.called(pool, resource_name)
+    if found is None:
+        return None
+    resource_type, size = found
+    return resource_type, default_share(resource_type, size=size)
 
 
 def usual_demand(*, pool: Pool, resource_name: str, units: int) -> Demand:

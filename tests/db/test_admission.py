@@ -11,8 +11,8 @@ from gpuaas.accounts.models import MembershipRole, OrganisationRole
 from gpuaas.audit import selectors as audit
 from gpuaas.audit.models import AuditEvent
 from gpuaas.core import locks
+from gpuaas.inventory import resource_types
 from gpuaas.inventory.models import Device, Node, Pool
-from gpuaas.inventory.selectors import resource_types
 from reservations import lifecycle, policy, services
 from reservations.capacity import Demand, Window
 from reservations.models import DeviceHold, Reservation
@@ -445,8 +445,9 @@ def test_every_device_of_a_node_can_be_booked_with_its_default_share(
     pool = make.pool(devices=devices)
     whole = Node.objects.get(pool=pool)
 
+    size = resource_types.pool_size(pool)
     shares = [
-        (services.default_share(each, pool=pool), each.devices) for each in resource_types(pool)
+        (services.default_share(each, size=size), each.devices) for each in resource_types.of(pool)
     ]
 
     assert sum(share.cpu_millicores * count for share, count in shares) <= whole.cpu_millicores
@@ -455,10 +456,11 @@ def test_every_device_of_a_node_can_be_booked_with_its_default_share(
 
 def test_the_default_share_of_the_reference_installation() -> None:
     pool = make.pool()
-    gpu, mig_slice = resource_types(pool)
+    gpu, mig_slice = resource_types.of(pool)
+    size = resource_types.pool_size(pool)
 
-    assert services.default_share(gpu, pool=pool) == Demand(1, 64_000, 380 * 1024, 600)
-    assert services.default_share(mig_slice, pool=pool) == Demand(1, 15_000, 93 * 1024, 600)
+    assert services.default_share(gpu, size=size) == Demand(1, 64_000, 380 * 1024, 600)
+    assert services.default_share(mig_slice, size=size) == Demand(1, 15_000, 93 * 1024, 600)
 
 
 def test_bookings_stay_with_a_node_that_changes_pools() -> None:

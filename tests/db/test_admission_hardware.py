@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from gpuaas.inventory.models import Closure, ClosureKind, Device, DeviceState, Node, Pool
-from reservations import selectors, services
+from reservations import availability, services
 from tests import make
 from tests.make import SLICE
 
@@ -96,8 +96,8 @@ def test_no_more_is_booked_than_the_cluster_reports(pool: Pool) -> None:
 def test_availability_knows_when_a_closure_begins_and_ends(pool: Pool) -> None:
     close(pool=pool)
 
-    (before,) = selectors.availability(pool, now=make.NOON)
-    (during,) = selectors.availability(pool, now=make.at(3))
+    (before,) = availability.of(pool, now=make.NOON)
+    (during,) = availability.of(pool, now=make.at(3))
 
     assert (before.free_now, before.free_until) == (2, make.at(2))
     assert (during.free_now, during.more_free_at) == (0, make.at(4))

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import DjangoAssertNumQueries
 
 from gpuaas.audit.models import AuditEvent
-from gpuaas.inventory import labels, selectors, services
+from gpuaas.inventory import labels, resource_types, selectors, services
 from gpuaas.inventory.labels import DeviceFacts, NodeFacts
 from gpuaas.inventory.models import Cluster, Device, DeviceState, Node, Pool
 from tests import make
@@ -169,7 +169,7 @@ def test_resource_types_are_counted_per_pool_and_per_node() -> None:
     retired = make.node(of=pool, devices={})
     make.device(of=retired, resource_name=GPU, state=DeviceState.RETIRED)
 
-    gpu, mig_slice = selectors.resource_types(pool)
+    gpu, mig_slice = resource_types.of(pool)
 
     assert (gpu.resource_name, gpu.devices, gpu.devices_per_node) == (GPU, 1, 1)
     assert (mig_slice.resource_name, mig_slice.devices, mig_slice.devices_per_node) == (SLICE, 6, 4)
@@ -207,8 +207,8 @@ def test_gpu_memory_is_that_of_the_largest_node() -> None:
     pool = make.pool(devices={SLICE: 4})
     make.node(of=pool, devices={GPU: 1})
 
-    assert selectors.gpu_memory_mib_per_node(pool) == 97_887
-    assert selectors.gpu_memory_mib_per_node(make.pool(devices={})) == 0
+    assert resource_types.pool_size(pool).gpu_memory_mib == 97_887
+    assert resource_types.pool_size(make.pool(devices={})).gpu_memory_mib == 0
 
 
 def test_only_enabled_clusters_are_worked_on() -> None:

@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import ApiToken, MembershipRole, OrganisationRole
 from gpuaas.core.rows import Columns
+from gpuaas.inventory import resource_types
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Device, DeviceState, Node
 from tests import make
@@ -101,14 +102,14 @@ def test_a_type_is_what_it_is_among_all_types_of_the_pool(resource_name: str, aw
         Node.objects.filter(pk=node.pk).update(is_schedulable=False)
     else:
         Device.objects.filter(node=node, ordinal__lt=3).update(state=away)
-    types = {each.resource_name: each for each in inventory.resource_types(pool)}
+    types = {each.resource_name: each for each in resource_types.of(pool)}
 
-    found = inventory.type_called(pool, resource_name)
+    found = resource_types.called(pool, resource_name)
 
     if resource_name in types:
         # What is promised of a unit is not asked for here.
         among_all = replace(types[resource_name], promise=None)
-        assert found == (among_all, inventory.pool_size(pool))
+        assert found == (among_all, resource_types.pool_size(pool))
     else:
         assert found is None
 
@@ -116,8 +117,8 @@ def test_a_type_is_what_it_is_among_all_types_of_the_pool(resource_name: str, aw
 def test_a_pool_without_nodes_has_no_type_and_no_size() -> None:
     pool = make.pool(nodes=0)
 
-    assert inventory.type_called(pool, make.SLICE) is None
-    assert inventory.pool_size(pool) == inventory.PoolSize(0, 0, 0)
+    assert resource_types.called(pool, make.SLICE) is None
+    assert resource_types.pool_size(pool) == resource_types.PoolSize(0, 0, 0)
 
 
 def test_a_model_that_only_the_orm_can_read_is_refused() -> None:

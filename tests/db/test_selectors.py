@@ -7,7 +7,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from gpuaas.accounts.models import MembershipRole, OrganisationRole, Team, User
 from gpuaas.inventory.models import Cluster, Node, Pool
-from reservations import lifecycle, selectors, services
+from reservations import availability, lifecycle, selectors, services
+from reservations.availability import Availability
 from reservations.capacity import Demand
 from reservations.lifecycle import State
 from reservations.models import Reservation
@@ -235,10 +236,10 @@ def test_a_list_of_reservations_costs_one_query(
 # --- what is free ------------------------------------------------------------------------------
 
 
-def free(pool: Pool, resource_name: str = SLICE) -> selectors.Availability:
+def free(pool: Pool, resource_name: str = SLICE) -> Availability:
     return next(
         each
-        for each in selectors.availability(pool, now=make.NOON)
+        for each in availability.of(pool, now=make.NOON)
         if each.type.resource_name == resource_name
     )
 
@@ -288,7 +289,7 @@ def test_the_largest_single_booking_is_that_of_one_node() -> None:
 
 
 def test_a_pool_without_nodes_has_nothing() -> None:
-    assert selectors.availability(make.pool(nodes=0), now=make.NOON) == []
+    assert availability.of(make.pool(nodes=0), now=make.NOON) == []
 
 
 def test_availability_costs_the_same_however_much_is_booked(
@@ -297,8 +298,8 @@ def test_availability_costs_the_same_however_much_is_booked(
     for hour in range(10):
         make.reservation(of=pool, at=make.window(hour, hour + 1))
 
-    with django_assert_num_queries(6):
-        selectors.availability(pool, now=make.NOON)
+    with django_assert_num_queries(3):
+        availability.of(pool, now=make.NOON)
 
 
 # --- hardware that went away -------------------------------------------------------------------

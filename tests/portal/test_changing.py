@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from gpuaas.accounts.models import MembershipRole, OrganisationRole, Team, User
-from gpuaas.inventory import selectors as inventory
+from gpuaas.inventory import resource_types
 from gpuaas.inventory.models import Pool
 from reservations import services
 from reservations.capacity import Window
@@ -174,7 +174,7 @@ def test_who_only_looks_decides_nothing(client: Client, team: Team, held: Reserv
 def test_a_full_pool_has_a_line_to_wait_in(browser: Client, book: Book, pool: Pool) -> None:
     most = max(
         each.devices_per_node
-        for each in inventory.resource_types(pool)
+        for each in resource_types.of(pool)
         if each.resource_name == make.SLICE
     )
     taken = book(2, 4, units=most)

@@ -19,6 +19,7 @@ from gpuaas.api.shapes.booking import AlternativesOutput, FreeWindowsOutput
 from gpuaas.api.v1.reservations import MOST
 from gpuaas.api.views import APIView
 from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory import resource_types
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Pool
 from reservations import services
@@ -80,9 +81,7 @@ def _asked(
     team = teams.filter(slug=given["team"]).first()
     if pool is None or team is None:
         raise Http404("There is no such pool or team.")
-    if given["resource_name"] not in {
-        each.resource_name for each in inventory.resource_types(pool)
-    }:
+    if given["resource_name"] not in {each.resource_name for each in resource_types.of(pool)}:
         message = f"There is no {given['resource_name']!r} in {pool}."
         raise serializers.ValidationError({"resource_name": [message]}, code="unknown")
     starts_at = max(given.get("starts_at", now), _next_step(now))

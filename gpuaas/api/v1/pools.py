@@ -19,10 +19,11 @@ from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory import services
 from gpuaas.inventory.models import Pool
 from gpuaas.inventory.promise import Guarantee
-from reservations import selectors
+from reservations import availability
+from reservations.availability import Availability
 
 
-class TypeOutput(serializers.Serializer[selectors.Availability]):
+class TypeOutput(serializers.Serializer[Availability]):
     """One bookable type of a pool: ``free_until`` and ``more_free_at`` look 14 days ahead.
 
     ``guarantee`` says who else is on a booked device: nobody and one container at a time
@@ -73,10 +74,10 @@ class PoolWithTypesOutput(PoolOutput):
 def _show(rows: Iterable[Pool], *, now: datetime) -> list[dict[str, Any]]:
     return [
         {
-            **PoolOutput(pool).data,
-            "types": [TypeOutput(each).data for each in selectors.availability(pool, now=now)],
+            **PoolOutput(found.pool).data,
+            "types": [TypeOutput(each).data for each in found.types],
         }
-        for pool in rows
+        for found in availability.of_all(list(rows), now=now)
     ]
 
 

@@ -10,7 +10,7 @@ from gpuaas.portal import wording
 if TYPE_CHECKING:
     from gpuaas.inventory.models import Device
     from gpuaas.inventory.promise import Promise
-    from gpuaas.inventory.selectors import ResourceType
+    from gpuaas.inventory.resource_types import ResourceType
     from reservations.models import DeviceHold
 
 

@@ -9,9 +9,9 @@ from gpuaas.portal import wording
 
 if TYPE_CHECKING:
     from gpuaas.inventory.models import Pool
-    from gpuaas.inventory.selectors import ResourceType
+    from gpuaas.inventory.resource_types import ResourceType
+    from reservations.availability import Availability
     from reservations.capacity import Demand
-    from reservations.selectors import Availability
 
 
 @dataclass(frozen=True, slots=True)

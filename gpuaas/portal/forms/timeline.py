@@ -13,7 +13,7 @@ from gpuaas.portal.forms.booking import MomentField
 if TYPE_CHECKING:
     from django.http import QueryDict
 
-    from gpuaas.inventory.selectors import ResourceType
+    from gpuaas.inventory.resource_types import ResourceType
 
 WEEK: Final = "week"
 FARTHEST: Final = timedelta(days=3660)

@@ -76,7 +76,7 @@ def tone_icon(level: int) -> str:
 
 
 def _person(user: User) -> Person:
-    memberships = list(accounts.memberships_of(user, now=timezone.now()))
+    memberships = accounts.memberships_read(user, now=timezone.now())
     name = user.get_full_name() or user.get_username()
     organisation = user.get_organisation_role_display() if user.organisation_role else ""
     in_teams = [f"{each.get_role_display()} of {each.team}" for each in memberships]

@@ -1,6 +1,6 @@
 """``/``: what runs, what comes, what is free, what is closed, what the team may still spend."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from gpuaas.accounts import selectors as accounts
-from gpuaas.accounts.models import User
+from gpuaas.accounts.models import CAN_BOOK, User
 from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import bookings, limits
@@ -18,15 +18,17 @@ from gpuaas.portal.cards.bookings import BookingCard
 from gpuaas.portal.cards.hardware import closure_card
 from gpuaas.portal.cards.types import PoolCard, pool_card
 from gpuaas.portal.views.responses import unless_seen
-from reservations import facts, selectors, services
-from reservations.lifecycle import TERMINAL, State
+from reservations import availability, facts, selectors, services
+from reservations.lifecycle import State
 from sessions import selectors as sessions
 
 if TYPE_CHECKING:
-    from gpuaas.accounts.models import Team
+    from collections.abc import Sequence
+
+    from gpuaas.accounts.models import Membership, Team
+    from gpuaas.inventory.models import Closure
 
 NEXT_AT_MOST = 8
-CLOSED_WITHIN = timedelta(days=14)
 CLOSURES_AT_MOST = 3
 
 
@@ -35,14 +37,16 @@ CLOSURES_AT_MOST = 3
 def home(request: PortalRequest, user: User) -> HttpResponse:
     """Show the start page."""
     now = timezone.now()
-    teams = list(accounts.teams_bookable_by(user, now=now).order_by("name")[:1])
-    closures = inventory.coming_closures(now=now).filter(starts_at__lt=now + CLOSED_WITHIN)
+    team = next((each.team for each in _booking(user, now) if each.team.is_active), None)
+    closures = list(
+        inventory.coming_closures(now=now).filter(starts_at__lt=now + availability.LOOK_AHEAD)
+    )
     context = {
         **_mine(user, now),
-        "pools": pool_cards(now),
-        "may_book": bool(teams),
-        "team": teams[0] if teams else None,
-        "budget": _budget(teams[0], now) if teams else None,
+        "pools": pool_cards(now, closures=closures),
+        "may_book": team is not None,
+        "team": team,
+        "budget": _budget(team, now) if team else None,
         "closures": [closure_card(each, now=now) for each in closures[:CLOSURES_AT_MOST]],
     }
     return render(request, "portal/home.html", context)
@@ -58,17 +62,14 @@ def mine(request: PortalRequest, user: User) -> HttpResponse:
     )
 
 
-def pool_cards(now: datetime) -> list[PoolCard]:
+def pool_cards(now: datetime, *, closures: "Sequence[Closure] | None" = None) -> list[PoolCard]:
     """Return every pool with what is free of each type and the fair share of one unit."""
     return [
         pool_card(
-            pool,
-            [
-                (found, services.default_share(found.type, pool=pool))
-                for found in selectors.availability(pool, now=now)
-            ],
+            found.pool,
+            [(each, services.default_share(each.type, size=found.size)) for each in found.types],
         )
-        for pool in inventory.pools()
+        for found in availability.of_all(list(inventory.pools()), now=now, closures=closures)
     ]
 
 
@@ -81,6 +82,11 @@ def _budget(team: "Team", now: datetime) -> limits.Meter | None:
     return limits.budget_meter(rules.budget_minor, used, rules.currency or settings.CURRENCY)
 
 
+def _booking(user: User, now: datetime) -> "list[Membership]":
+    """Return the memberships with which ``user`` books and changes, by the team's name."""
+    return [each for each in accounts.memberships_read(user, now=now) if each.role in CAN_BOOK]
+
+
 def _mine(user: User, now: datetime) -> dict[str, object]:
     cards = _cards(user, now)
     return {
@@ -91,13 +97,10 @@ def _mine(user: User, now: datetime) -> dict[str, object]:
 
 
 def _cards(user: User, now: datetime) -> list[BookingCard]:
-    found = (
-        selectors.with_flags(selectors.booked_by(user, now=now))
-        .exclude(state__in=TERMINAL)
-        .select_related("workspace", "pool__cluster")
-        .order_by("starts_at", "pk")[:NEXT_AT_MOST]
-    )
-    changeable = set(accounts.teams_changeable_by(user, now=now).values_list("pk", flat=True))
+    found = selectors.with_flags(selectors.not_over_of(user, now=now)).select_related(
+        "workspace", "pool__cluster"
+    )[:NEXT_AT_MOST]
+    changeable = {each.team_id for each in _booking(user, now)}
     return [
         bookings.booking_card(
             each,

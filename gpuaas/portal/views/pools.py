@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.inventory import resource_types
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory import services as hardware
 from gpuaas.inventory.models import Pool
@@ -97,7 +98,7 @@ def sharing(request: PortalRequest, user: User, slug: str) -> HttpResponse:
 def _price_form(found: Pool, typed: dict[str, str] | None) -> PriceForm:
     types = [
         (each.resource_name, wording.resource(each.resource_name))
-        for each in inventory.resource_types(found)
+        for each in resource_types.of(found)
     ]
     return PriceForm(typed, types=types)
 
@@ -113,7 +114,7 @@ def _page(request: PortalRequest, user: User, found: Pool, form: PriceForm) -> H
         "page": page,
         "form": form,
         "currency": settings.CURRENCY,
-        "types": devices.promised_types(inventory.resource_types(found)),
+        "types": devices.promised_types(resource_types.of(found)),
         "may_change": user.is_platform_admin,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

@@ -16,6 +16,7 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
 from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory import resource_types
 from gpuaas.inventory import selectors as inventory
 from gpuaas.portal import wording
 from gpuaas.portal.access import PortalRequest, for_people
@@ -47,7 +48,7 @@ def timeline(request: PortalRequest, user: User) -> HttpResponse:
     if pool is None:
         return render(request, "portal/timeline.html", {"pools": pools})
     teams = list(accounts.teams_bookable_by(user, now=now)[:1])
-    types = inventory.resource_types(pool)
+    types = resource_types.of(pool)
     is_asked = "hours" in request.GET
     form = FitForm(request.GET if is_asked else None, types=types)
     fits = None

@@ -10,7 +10,7 @@ from django.utils import timezone
 from gpuaas import demo
 from gpuaas.accounts import services as accounts
 from gpuaas.accounts.models import MembershipRole, OrganisationRole, User
-from gpuaas.inventory import selectors as hardware
+from gpuaas.inventory import resource_types
 from gpuaas.inventory import services as inventory
 from gpuaas.inventory.models import Closure, ClosureKind, Pool
 from reservations import facts
@@ -84,7 +84,7 @@ class Command(BaseCommand):
 def _ensure_prices(pool: Pool, *, actor: User, now: datetime) -> None:
     """Give every type without a price the share of a whole GPU's that it computes with."""
     priced = set(facts.prices_of(pool).values_list("resource_name", flat=True))
-    for each in hardware.resource_types(pool):
+    for each in resource_types.of(pool):
         if each.resource_name not in priced:
             reservations.set_price(
                 pool=pool,
