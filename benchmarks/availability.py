@@ -83,7 +83,7 @@ def database_ms(answer: Callable[[], Any], rounds: int) -> float:
     total = 0.0
     with connection.cursor() as cursor:
         for query in captured.captured_queries:
-            if not query["sql"].startswith("SELECT"):
+            if not query["sql"].lstrip().startswith("SELECT"):
                 continue
             times = []
             for _ in range(rounds):

@@ -92,12 +92,12 @@ def _within(
         for device in batch.devices
     }
     taken: dict[tuple[int, str], list[Taken]] = {key: [] for key in home.values()}
-    for device, window in calendar.holds_of(home, within=Window(now, until)):
-        taken[home[device]].append(Taken(home[device][0], window))
+    for device, starts_at, ends_at, _ in calendar.holds_of(home, within=Window(now, until)):
+        taken[home[device]].append(Taken(home[device][0], starts_at, ends_at))
     found = {}
     for pool, supply in supplies.items():
         closed = [
-            Taken(node, Window(closure.starts_at, closure.ends_at), is_closure=True)
+            Taken(node, closure.starts_at, closure.ends_at, is_closure=True)
             for closure in closures
             for node in {batch.node for batch in supply.batches}
             if pool == closure.pool_id or node == closure.node_id

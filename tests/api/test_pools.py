@@ -101,14 +101,14 @@ def test_nonsense_about_pages_is_said(pool: Pool, query: dict[str, str]) -> None
     assert next(iter(query)) in answer.json()["message"]
 
 
-def test_a_pool_costs_six_queries_however_much_is_booked(
+def test_a_pool_costs_seven_queries_however_much_is_booked(
     pool: Pool, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     browser = client_of(make.user())
     for hour in range(10):
         make.reservation(of=pool, at=make.window(hour, hour + 1))
 
-    with django_assert_num_queries(2 + 1 + 6):  # who is asking, the page, the pool
+    with django_assert_num_queries(2 + 1 + 4):  # who is asking, the page, the pool
         browser.get(POOLS)
 
 

@@ -298,7 +298,7 @@ def test_availability_costs_the_same_however_much_is_booked(
     for hour in range(10):
         make.reservation(of=pool, at=make.window(hour, hour + 1))
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         availability.of(pool, now=make.NOON)
 
 

@@ -71,10 +71,15 @@ def test_of_others_only_the_time_is_told(browser: Client, pool: Pool) -> None:
     now = timezone.now()
     make.reservation(of=pool, at=Window(now + timedelta(hours=1), now + timedelta(hours=2)))
 
-    [bar] = bars(browser, pool, "others")
+    shown = data(browser, pool).json()
 
-    assert set(bar) == {"rows", "start", "end", "title", "kind"}
-    assert bar["title"] == "Booked"
+    [(row, times)] = shown["taken"].items()
+    assert row in {child["id"] for child in shown["rows"][-1]["children"]}
+    assert [datetime.fromisoformat(each) for each in times] == [
+        now + timedelta(hours=1),
+        now + timedelta(hours=2),
+    ]
+    assert {bar["kind"] for bar in shown["bars"]} == {"heat-3", "heat-4"}
 
 
 def test_a_team_mate_s_is_told_but_not_moved(browser: Client, pool: Pool, team: Team) -> None:

@@ -1,11 +1,12 @@
 """A pool's calendar as rows of a timeline, and the same as a table.  Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -101,11 +102,13 @@ class Sheet:
 
     def lines(self) -> list[Line]:
         """Return every booking and closure, device by device, by start."""
-        lines = []
+        lines, addresses = [], Addresses()
         for row in self.rows:
             node, device = row.device.node.name, device_name(row)
             on_it = [
-                Line(node, device, e.starts_at, e.ends_at, WHOSE[e.whose], about(e), address(e))
+                Line(
+                    node, device, e.starts_at, e.ends_at, WHOSE[e.whose], about(e), addresses.of(e)
+                )
                 for e in row.entries
             ]
             on_it += [
@@ -127,14 +130,15 @@ class Sheet:
             if reported is not None:
                 on_node[node_id] = min(count, reported.get(resource_name, 0))
         taken = [
-            Taken(row.device.node_id, Window(entry.starts_at, entry.ends_at))
+            Taken(row.device.node_id, entry.starts_at, entry.ends_at)
             for row in rows
             for entry in row.entries
         ]
         for closure in self.closures:
-            closed = Window(closure.starts_at, closure.ends_at)
-            nodes: Iterable[int] = on_node if closure.node_id is None else [closure.node_id]
-            taken += [Taken(node, closed, is_closure=True) for node in nodes]
+            nodes = on_node if closure.node_id is None else {closure.node_id} & on_node.keys()
+            taken += [
+                Taken(node, closure.starts_at, closure.ends_at, is_closure=True) for node in nodes
+            ]
         since = self.within.starts_at.replace(minute=0, second=0, microsecond=0)
         hours = -((since - self.within.ends_at) // HOUR)
         by_hour = timetable.free_by_hour(on_node, taken, since=since, hours=hours)
@@ -166,13 +170,23 @@ def about(entry: "Entry") -> str:
     return " · ".join(part for part in (entry.purpose, entry.by, entry.team) if part)
 
 
-def address(entry: "Entry") -> str:
-    """Return the page of a booking one may see; empty for others'."""
-    return reverse("portal:reservation", args=[entry.public_id]) if entry.public_id else ""
+class Addresses:
+    """The pages of the bookings that one may see; looked up once, since there are many."""
+
+    def __init__(self) -> None:
+        self._some = str(UUID(int=0))
+        self._page = reverse("portal:reservation", args=[self._some])
+
+    def of(self, entry: "Entry") -> str:
+        """Return the booking's page; empty for others'."""
+        return self._page.replace(self._some, str(entry.public_id)) if entry.public_id else ""
 
 
 def as_json(sheet: Sheet, *, now: datetime) -> dict[str, Any]:
-    """Return the timeline's rows and bars: a strip of what is free by type, then node by node."""
+    """Return the timeline's rows and bars: a strip of what is free by type, then node by node.
+
+    ``taken`` is when others have a device, by row: start, end, start, end, and so on.
+    """
     free = sheet.free()
     names = sorted(free, key=lambda name: (name != "nvidia.com/gpu", name))
     rows: list[dict[str, Any]] = [
@@ -191,7 +205,23 @@ def as_json(sheet: Sheet, *, now: datetime) -> dict[str, Any]:
         rows.append({"id": f"n{node.pk}", "title": node.name, "kind": "node", "children": devices})
     strips = [_strip(name, run) for name in names for run in free[name]]
     closed = [_closed(closure, sheet.rows) for closure in sheet.closures]
-    return {"rows": rows, "bars": [*strips, *closed, *_booked(sheet.rows, now)]}
+    text = Texts()
+    return {
+        "rows": rows,
+        "bars": [*strips, *closed, *_booked(sheet.rows, text, now)],
+        "taken": {
+            f"d{row.device.pk}": times
+            for row in sheet.rows
+            if (times := [text[at] for e in row.entries if e.whose == OTHERS for at in e[:2]])
+        },
+    }
+
+
+class Texts(dict[datetime, str]):
+    """Instants as they are written: most bookings begin and end on the same few."""
+
+    def __missing__(self, at: datetime) -> str:
+        return self.setdefault(at, _text(at))
 
 
 def _strip(name: str, run: Free) -> dict[str, Any]:
@@ -219,31 +249,32 @@ def _closed(closure: "Closure", rows: "Sequence[Row]") -> dict[str, Any]:
     }
 
 
-def _booked(rows: "Sequence[Row]", now: datetime) -> list[dict[str, Any]]:
-    """Return one bar a booking, on all of its devices; others' are one bar each."""
-    bars: list[dict[str, Any]] = []
-    seen: dict[tuple[object, datetime, datetime], dict[str, Any]] = {}
+def _booked(rows: "Sequence[Row]", text: Texts, now: datetime) -> list[dict[str, Any]]:
+    """Return one bar a booking that is told of, on all of its devices."""
+    addresses = Addresses()
+    bars: dict[object, dict[str, Any]] = {}
     for row in rows:
         for entry in row.entries:
-            key = (entry.public_id, entry.starts_at, entry.ends_at)
-            if entry.public_id and key in seen:
-                seen[key]["rows"].append(f"d{row.device.pk}")
+            if entry.whose == OTHERS:
                 continue
-            bar = seen[key] = _bar(entry, f"d{row.device.pk}", now)
-            bars.append(bar)
-    return bars
+            key = (entry.public_id, entry.starts_at, entry.ends_at)
+            if key in bars:
+                bars[key]["rows"].append(f"d{row.device.pk}")
+            else:
+                bars[key] = _bar(entry, f"d{row.device.pk}", text, now)
+                bars[key]["url"] = addresses.of(entry)
+    return list(bars.values())
 
 
-def _bar(entry: "Entry", row: str, now: datetime) -> dict[str, Any]:
+def _bar(entry: "Entry", row: str, text: Texts, now: datetime) -> dict[str, Any]:
     bar: dict[str, Any] = {
         "rows": [row],
-        "start": _text(entry.starts_at),
-        "end": _text(entry.ends_at),
+        "start": text[entry.starts_at],
+        "end": text[entry.ends_at],
         "title": about(entry),
         "kind": entry.whose,
+        "id": str(entry.public_id),
     }
-    if entry.whose != OTHERS:
-        bar |= {"id": str(entry.public_id), "url": address(entry)}
     if entry.whose == OWN and entry.ends_at > now:
         bar |= {"moves": entry.starts_at > now, "resizes": True}
     return bar

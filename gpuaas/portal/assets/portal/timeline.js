@@ -61,12 +61,15 @@
       durationEditable: Boolean(bar.resizes),
       extendedProps: bar,
     }));
+    const others = (row, times) => Array.from({ length: times.length / 2 }, (_, each) => ({
+      rows: [row], start: times[2 * each], end: times[2 * each + 1], title: "Booked", kind: "others",
+    }));
     const load = async () => {
       const address = `${root.dataset.source}?from=${encodeURIComponent(first.toISOString())}&until=${encodeURIComponent(last.toISOString())}`;
       const answer = await fetch(address, { headers: { Accept: "application/json" } });
       if (!answer.ok) throw new Error(String(answer.status));
       const found = await answer.json();
-      bars = found.bars;
+      bars = [...found.bars, ...Object.entries(found.taken).flatMap(([row, times]) => others(row, times))];
       return rowsOf(found.rows);
     };
     const refresh = async () => {
