@@ -76,6 +76,13 @@ def reservations_changeable_by(user: User, *, now: datetime) -> QuerySet[Reserva
     return visible.filter(team__in=accounts.teams_changeable_by(user, now=now))
 
 
+def may_change(reservation: Reservation, *, person: User, now: datetime) -> bool:
+    """Return whether a visible reservation is one of `reservations_changeable_by` ``person``."""
+    if person.is_active and person.is_platform_admin:
+        return True
+    return accounts.books_for(reservation.team_id, person=person, now=now)
+
+
 def with_flags(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:
     """Return them with their open flag read along, in one query for all."""
     standing = Prefetch(

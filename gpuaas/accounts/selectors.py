@@ -188,6 +188,14 @@ def memberships_read(user: User, *, now: datetime) -> list[Membership]:
     return read
 
 
+def books_for(team_id: int, *, person: User, now: datetime) -> bool:
+    """Return whether ``team_id``, archived or not, is one of `teams_changeable_by` ``person``."""
+    if not person.is_active:
+        return False
+    mine = memberships_read(person, now=now)
+    return any(each.team_id == team_id and each.role in CAN_BOOK for each in mine)
+
+
 def events_visible_to(user: User, *, now: datetime) -> QuerySet[AuditEvent]:
     """Return the events of the teams that ``user`` may see; a platform administrator sees all."""
     if user.is_active and user.is_platform_admin:

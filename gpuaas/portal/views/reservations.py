@@ -82,7 +82,8 @@ def reservation(request: PortalRequest, user: User, public_id: UUID) -> HttpResp
         "reservation": found,
         "history": history_lines(audit.history_of(found.subject)),
         "series": selectors.series_of(found),
-        "may_keep": accounts.may_book_for(found.team, person=user, now=now),
+        "may_keep": found.team.is_active
+        and accounts.books_for(found.team_id, person=user, now=now),
         "sharing": _sharing(found, user, now),
     }
     return render(request, "portal/reservation.html", context)
@@ -203,12 +204,11 @@ def _visible(user: User, public_id: UUID, now: datetime) -> "Reservation":
 
 def _live_context(found: "Reservation", user: User, now: datetime) -> dict[str, object]:
     session = bookings.session_of(found)
-    changeable = selectors.reservations_changeable_by(user, now=now)
     url = sessions.workspace_url(session) if session else ""
     card = bookings.booking_card(
         found,
         workspace_url=url,
-        may_change=changeable.filter(pk=found.pk).exists(),
+        may_change=selectors.may_change(found, person=user, now=now),
         now=now,
     )
     story: Story = story_of(
