@@ -16,6 +16,7 @@ from gpuaas_serve.manifests import Server
 LIST: Final = "ls"
 REMOVE: Final = "rm"
 GPU_RESOURCE: Final = "GPUAAS_GPU_RESOURCE"
+RECORDER_IMAGE: Final = "GPUAAS_WORKSPACE_IMAGE"
 FOLDER: Final = "SERVE_FOLDER"
 
 
@@ -47,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cpu", type=int, default=2, help="cores (default: 2)")
     parser.add_argument("--memory", type=int, default=16, metavar="GIB", help="GiB (default: 16)")
     parser.add_argument("--image", default="", help="another image than the usual")
+    parser.add_argument(
+        "--recorder-image",
+        default="",
+        help="what counts ollama's tokens (default: the workspace's)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="write the manifest, apply nothing")
     return parser
 
@@ -65,6 +71,11 @@ def _serve(asked: argparse.Namespace) -> list[str]:
         raise UsageRefused("--slots cannot be less than 0")
     if asked.slots and not resource:
         raise UsageRefused(f"{GPU_RESOURCE} does not say which GPU is booked; or use --slots 0")
+    recorder_image = asked.recorder_image or os.environ.get(RECORDER_IMAGE, "")
+    if ENGINES[asked.what].behind is not None and not recorder_image:
+        raise UsageRefused(
+            f"{RECORDER_IMAGE} does not say what counts its tokens; or use --recorder-image"
+        )
     server = Server(
         name=manifests.checked_name(asked.name or manifests.name_for(asked.what, asked.model)),
         engine=asked.what,
@@ -74,6 +85,7 @@ def _serve(asked: argparse.Namespace) -> list[str]:
         cpu=asked.cpu,
         memory_gib=asked.memory,
         image=asked.image,
+        recorder_image=recorder_image,
     )
     port = ENGINES[server.engine].port
     said = _applied(server.name, manifests.of_server(server), is_dry=asked.dry_run)

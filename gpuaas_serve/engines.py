@@ -11,18 +11,20 @@ MODELS: Final = "/models"
 class Engine:
     """One way to serve a model.
 
-    ``{model}`` in ``args`` is the model, ``{slots}`` how many GPU slots it has.  ``metrics_port``
-    is None where it has no metrics in Prometheus' form.  ``pull`` is run in the container once it
-    started, for an engine that does not fetch its model by itself.
+    ``{model}`` in ``args`` is the model, ``{slots}`` how many GPU slots it has.  ``pull`` is run in
+    the container once it started, for an engine that does not fetch its model by itself.
+    ``behind`` is where it listens, on the pod's own address, for one that is metered by a recorder
+    before it.
     """
 
     image: str
     args: tuple[str, ...]
     port: int
     health: str
-    metrics_port: int | None
+    metrics_port: int
     env: Mapping[str, str]
     pull: tuple[str, ...] = ()
+    behind: int | None = None
 
 
 ENGINES: Final[Mapping[str, Engine]] = {
@@ -39,9 +41,10 @@ ENGINES: Final[Mapping[str, Engine]] = {
         args=("serve",),
         port=11434,
         health="/",
-        metrics_port=None,
-        env={"OLLAMA_HOST": "0.0.0.0:11434", "OLLAMA_MODELS": f"{MODELS}/ollama"},
+        metrics_port=11436,
+        env={"OLLAMA_HOST": "127.0.0.1:11435", "OLLAMA_MODELS": f"{MODELS}/ollama"},
         pull=("ollama", "pull", "{model}"),
+        behind=11435,
     ),
     "tgi": Engine(
         image="ghcr.io/huggingface/text-generation-inference:3.3.6",

@@ -19,7 +19,10 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A model server: ``slots`` GPU slots of ``gpu_resource``; CPU in cores, memory in GiB."""
+    """A model server: ``slots`` GPU slots of ``gpu_resource``; CPU in cores, memory in GiB.
+
+    ``recorder_image`` has `gpuaas_serve` in it, for an engine that shows no metrics by itself.
+    """
 
     name: str
     engine: str
@@ -29,6 +32,7 @@ class Server:
     cpu: int = 2
     memory_gib: int = 16
     image: str = ""
+    recorder_image: str = ""
 
 
 class NameRefused(ValueError):
@@ -61,7 +65,10 @@ def of_server(server: Server) -> list[Manifest]:
     labels = {SERVER_LABEL: server.name, ENGINE_LABEL: server.engine}
     annotations = {MODEL_ANNOTATION: server.model}
     scraped = _scraped(engine)
-    pod = _pod(_model_container(server, engine))
+    containers = [_model_container(server, engine)]
+    if engine.behind is not None:
+        containers.append(_recorder(server, engine, engine.behind))
+    pod = _pod(*containers)
     return [
         _deployment(server.name, labels, pod, annotations=annotations, on_pods=scraped),
         _service(server.name, labels, engine),
@@ -105,8 +112,6 @@ def _service(name: str, labels: dict[str, str], engine: Engine) -> Manifest:
 
 
 def _scraped(engine: Engine) -> dict[str, str]:
-    if engine.metrics_port is None:
-        return {}
     return {
         "prometheus.io/scrape": "true",
         "prometheus.io/port": str(engine.metrics_port),
@@ -114,7 +119,7 @@ def _scraped(engine: Engine) -> dict[str, str]:
     }
 
 
-def _pod(container: Manifest) -> Manifest:
+def _pod(container: Manifest, *beside: Manifest) -> Manifest:
     """Return the pod's spec: no way to the API server, the models at hand, memory to share."""
     return {
         "automountServiceAccountToken": False,
@@ -126,7 +131,8 @@ def _pod(container: Manifest) -> Manifest:
                     {"name": "models", "mountPath": MODELS},
                     {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 -- of the pod
                 ],
-            }
+            },
+            *beside,
         ],
         "volumes": [
             {"name": "models", "persistentVolumeClaim": {"claimName": "model-cache"}},
@@ -141,7 +147,7 @@ def _model_container(server: Server, engine: Engine) -> Manifest:
         "name": server.engine,
         "image": server.image or engine.image,
         "args": [each.format(**given) for each in engine.args],
-        "ports": [{"name": "http", "containerPort": engine.port}],
+        "ports": [{"name": "http", "containerPort": engine.behind or engine.port}],
         "env": [
             *({"name": name, "value": value} for name, value in engine.env.items()),
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 -- of the pod, for any user
@@ -163,6 +169,28 @@ def _model_container(server: Server, engine: Engine) -> Manifest:
         pull = [each.format(**given) for each in engine.pull]
         container["lifecycle"] = {"postStart": {"exec": {"command": pull}}}
     return container
+
+
+def _recorder(server: Server, engine: Engine, behind: int) -> Manifest:
+    """Return the proxy before an engine that shows no metrics: its answers are counted there."""
+    resources = {"cpu": "100m", "memory": "128Mi"}
+    return {
+        "name": "recorder",
+        "image": server.recorder_image,
+        "command": [
+            *("python3", "-m", "gpuaas_serve.recorder"),
+            f"--listen=0.0.0.0:{engine.port}",
+            f"--to=127.0.0.1:{behind}",
+            f"--metrics=0.0.0.0:{engine.metrics_port}",
+        ],
+        "ports": [
+            {"name": "http", "containerPort": engine.port},
+            {"name": "metrics", "containerPort": engine.metrics_port},
+        ],
+        "env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}],
+        "resources": {"requests": resources, "limits": resources},
+        "securityContext": _confined(),
+    }
 
 
 def _asked(engine: Engine) -> Manifest:

@@ -142,6 +142,8 @@ def _environment(spec: SessionSpec) -> list[dict[str, str]]:
         {"name": "HOME", "value": HOME_PATH},
         {"name": "HF_HOME", "value": MODEL_CACHE_PATH},
         {"name": "WORKSPACE_ADDRESS", "value": f"{host}:{WORKSPACE_PORT}"},
+        # What `serve` has before an engine that does not count comes in the same image.
+        {"name": "GPUAAS_WORKSPACE_IMAGE", "value": spec.workspace_image},
     ]
     if not spec.claimed_devices:  # `serve` asks for slots by this name
         found.append({"name": "GPUAAS_GPU_RESOURCE", "value": spec.gpu_resource})

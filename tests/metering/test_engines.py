@@ -1,13 +1,13 @@
 """Each engine's metrics against the true totals of what it printed."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tokenomics.core import engines, exposition
-from tokenomics.core.engines import ollama
 from tokenomics.core.engines.reading import Reading
 from tokenomics.core.exposition import BadExposition
 
@@ -177,43 +177,24 @@ def test_a_counter_is_whole_whatever_its_print() -> None:
     assert exposition.total(()) is None
 
 
-@pytest.mark.parametrize(
-    ("answer", "figures"),
-    [
-        ({"model": "m", "prompt_eval_count": 26, "eval_count": 290}, (26, None, 290)),
-        (
-            {
-                "model": "m",
-                "prompt_eval_count": 26,
-                "prompt_eval_cached_count": 20,
-                "eval_count": 1,
-            },
-            (6, 20, 1),
-        ),
-        ({"model": "m", "eval_count": 3}, (None, None, 3)),  # absent is unknown
-        ({"model": "m", "usage": {"prompt_tokens": 9, "completion_tokens": 2}}, (9, None, 2)),
-        (
-            {
-                "model": "m",
-                "usage": {
-                    "prompt_tokens": 9,
-                    "completion_tokens": 2,
-                    "prompt_tokens_details": {"cached_tokens": 4},
-                },
-            },
-            (5, 4, 2),
-        ),
-    ],
-)
-def test_ollama_answers(answer: dict[str, Any], figures: tuple[int | None, ...]) -> None:
-    used = ollama.usage_of(answer)
+def test_the_recorder_before_ollama_tells_what_its_answers_told() -> None:
+    def line(metric: str, model: str, number: int) -> str:
+        return f'ollama_recorder_{metric}_total{{model="{model}"}} {number}\n'
 
-    assert used is not None
-    assert (used.prompt_computed, used.prompt_cached, used.generated) == figures
+    first, second = engines.read(
+        line("prompt_computed_tokens", "a", 100)
+        + line("prompt_cached_tokens", "a", 40)
+        + line("generated_tokens", "a", 9)
+        + line("generated_tokens", "b", 5)
+        + line("requests", "a", 2)
+        + "ollama_recorder_untold_requests_total 3\nprocess_start_time_seconds 1700000000.5\n"
+    )
+
+    assert (first.engine, first.model) == ("ollama", "a")
+    assert (first.prompt_computed, first.prompt_cached, first.generated) == (100, 40, 9)
+    assert (second.prompt_computed, second.prompt_cached, second.generated) == (None, None, 5)
+    assert first.birth == second.birth == Decimal("1700000000.5")
 
 
-@pytest.mark.parametrize(
-    "answer", [{}, {"usage": None}, {"eval_count": "7"}, {"eval_count": True}, {"eval_count": -1}]
-)
-def test_an_answer_without_usage_tells_nothing(answer: dict[str, Any]) -> None:
-    assert ollama.usage_of(answer) is None
+def test_a_recorder_that_nobody_asked_has_no_reading() -> None:
+    assert engines.read("ollama_recorder_untold_requests_total 0\n") == []

@@ -53,6 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SERVE_KUBECTL", str(kubectl))
     monkeypatch.setenv("SERVE_FOLDER", str(tmp_path / "serve"))
     monkeypatch.setenv("GPUAAS_GPU_RESOURCE", SLICE)
+    monkeypatch.setenv("GPUAAS_WORKSPACE_IMAGE", "registry/workspace:1")
     return tmp_path
 
 

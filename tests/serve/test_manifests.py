@@ -10,13 +10,19 @@ from gpuaas_serve.engines import ENGINES
 from gpuaas_serve.manifests import NameRefused, Server
 from tests.make import SLICE
 
-SERVER = Server(name="llama", engine="vllm", model="meta-llama/Llama-3-8B", gpu_resource=SLICE)
+SERVER = Server(
+    name="llama",
+    engine="vllm",
+    model="meta-llama/Llama-3-8B",
+    gpu_resource=SLICE,
+    recorder_image="registry/workspace:1",
+)
 
 
 def parts(server: Server) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Return the Deployment, its container, and the Service."""
     deployment, service = manifests.of_server(server)
-    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    container, *_ = deployment["spec"]["template"]["spec"]["containers"]
     return deployment, container, service
 
 
@@ -34,15 +40,15 @@ def test_each_engine_gets_its_model_its_slot_and_a_service(engine: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "port"), [("vllm", "8000"), ("tgi", "8080"), ("triton", "8002"), ("ollama", None)]
+    ("engine", "port"), [("vllm", "8000"), ("tgi", "8080"), ("triton", "8002"), ("ollama", "11436")]
 )
 def test_metrics_are_found_by_label_and_annotation(engine: str, port: str | None) -> None:
     deployment, _, _ = parts(dataclasses.replace(SERVER, engine=engine))
     metadata = deployment["spec"]["template"]["metadata"]
 
     assert metadata["labels"]["gpuaas.io/engine"] == engine
-    assert metadata["annotations"].get("prometheus.io/port") == port
-    assert metadata["annotations"].get("prometheus.io/scrape") == ("true" if port else None)
+    assert metadata["annotations"]["prometheus.io/port"] == port
+    assert metadata["annotations"]["prometheus.io/scrape"] == "true"
 
 
 def test_slots_are_what_the_model_is_spread_over() -> None:
@@ -63,6 +69,29 @@ def test_ollama_fetches_its_model_when_it_is_up() -> None:
     _, container, _ = parts(dataclasses.replace(SERVER, engine="ollama", model="qwen3:8b"))
 
     assert container["lifecycle"]["postStart"]["exec"]["command"] == ["ollama", "pull", "qwen3:8b"]
+
+
+def test_ollama_is_reached_through_its_recorder_alone() -> None:
+    deployment, container, service = parts(dataclasses.replace(SERVER, engine="ollama"))
+    _, recorder = deployment["spec"]["template"]["spec"]["containers"]
+
+    assert {"name": "OLLAMA_HOST", "value": "127.0.0.1:11435"} in container["env"]
+    assert recorder["image"] == "registry/workspace:1"
+    assert recorder["command"][3:] == [
+        "--listen=0.0.0.0:11434",
+        "--to=127.0.0.1:11435",
+        "--metrics=0.0.0.0:11436",
+    ]
+    assert (
+        service["spec"]["ports"][0]["targetPort"] == container["readinessProbe"]["httpGet"]["port"]
+    )
+    assert SLICE not in recorder["resources"]["limits"]
+
+
+def test_who_counts_by_themselves_have_nothing_beside_them() -> None:
+    deployment, _, _ = parts(SERVER)
+
+    assert len(deployment["spec"]["template"]["spec"]["containers"]) == 1
 
 
 def test_what_serves_has_no_way_to_the_api_server() -> None:

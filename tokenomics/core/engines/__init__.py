@@ -1,20 +1,17 @@
-"""Inference engines: what each counts, brought to the same figures.  Pure.
-
-Ollama is not among those that show metrics: `ollama` reads its answers.
-"""
+"""Inference engines: what each counts, brought to the same figures.  Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from tokenomics.core import exposition
-from tokenomics.core.engines import litellm, llamacpp, sglang, tgi, triton, vllm
+from tokenomics.core.engines import litellm, llamacpp, ollama, sglang, tgi, triton, vllm
 from tokenomics.core.engines.reading import FIGURES, Reading
 from tokenomics.core.exposition import BadExposition, Exposition
 
 __all__ = ["FIGURES", "BadExposition", "Reading", "read"]
 
 NORMALISERS: Final[Mapping[str, Callable[[Exposition], list[Reading]]]] = {
-    each.PREFIX: each.readings for each in (vllm, sglang, tgi, triton, llamacpp, litellm)
+    each.PREFIX: each.readings for each in (vllm, sglang, tgi, triton, llamacpp, litellm, ollama)
 }
 
 
