@@ -44,6 +44,7 @@ def _serve(api: Any, namespace: str, engine: str, *, slots: int) -> None:
             slots=slots,
             cpu=1,
             memory_gib=1,
+            recorder_image="registry.example/workspace:1",
         )
     )
     official.AppsV1Api(api).create_namespaced_deployment(namespace, deployment)
