@@ -44,6 +44,11 @@ workspace-tools:  ## what runs in a workspace and before it, for the tests that 
 test-workspace: workspace-tools  ## open a workspace through its door, in a browser; a minute
 	$(BIN)/pytest -m workspace $(ARGS)
 
+.PHONY: focus-validator
+focus-validator:  ## what judges FOCUS files, once, for the tests of exports
+	$(DEV)
+	$(BIN)/python -m tests.exports.focus_validator
+
 .PHONY: setup
 setup:  ## .venv with everything that checks and tests need, and the git hooks
 	$(DEV)
