@@ -20,6 +20,8 @@ from onebox import postgres
 UNSET: Final = "unset"  # the database that gpuaas.settings.test names when the environment does not
 WORKER_INPUT: Final = "gpuaas_database_url"
 
+COSTS: Final = ("period", "line", "pool", "adjustment", "statement", "sheet", "centrebudget")
+
 # What counts is the answer, not how long a busy machine takes to find it.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
@@ -82,5 +84,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_auditevent DISABLE TRIGGER audit_event_no_truncate")
         cursor.execute("ALTER TABLE audit_auditlink DISABLE TRIGGER audit_link_no_truncate")
-        for table in ("tokenomics_usageentry", "tokenomics_gpuentry"):
+        of_tokenomics = ("usageentry", "gpuentry", *(f"cost{name}" for name in COSTS))
+        for table in (f"tokenomics_{name}" for name in of_tokenomics):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_truncate")

@@ -33,6 +33,9 @@ HTTPS_PROXY = env.env_str("GPUAAS_HTTPS_PROXY", "")
 NO_PROXY = env.env_str("GPUAAS_NO_PROXY", "")
 # Prices, budgets and costs are whole minor units of this one (ISO 4217).
 CURRENCY = env.env_str("GPUAAS_CURRENCY", "EUR")
+# Whose midnight a month of costs begins and ends at, and who pays what nobody else does.
+FINANCE_TIME_ZONE = env.env_str("GPUAAS_FINANCE_TIME_ZONE", "UTC")
+PLATFORM_COST_CENTRE = env.env_str("GPUAAS_PLATFORM_COST_CENTRE", "PLATFORM")
 # Webhooks of users: only https, only to the world outside, unless these say otherwise.
 WEBHOOK_ALLOW_HTTP = env.env_bool("GPUAAS_WEBHOOK_ALLOW_HTTP", default=False)
 WEBHOOK_ALLOW_PRIVATE = env.env_bool("GPUAAS_WEBHOOK_ALLOW_PRIVATE", default=False)

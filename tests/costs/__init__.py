@@ -1,0 +1,1 @@
+"""What a month costs, and who pays it."""
