@@ -16,7 +16,7 @@ from typing import Final
 from gpuaas.core import locks
 from gpuaas.inventory.models import Cluster
 from reconciler import cluster as port
-from reconciler import connections, naming
+from reconciler import connections, holding, naming
 from reconciler.cluster import ClusterError, Manifest
 from reservations import selectors as reservations
 from reservations.selectors import HeldDevice
@@ -28,7 +28,7 @@ from tokenomics.core.engines.reading import MODEL_UNKNOWN, model_of
 from tokenomics.core.exposition import BadExposition
 from tokenomics.core.telemetry import Board
 from tokenomics.services import meters
-from tokenomics.services.meters import EngineLook, Holder
+from tokenomics.services.meters import EngineLook
 
 logger = logging.getLogger(__name__)
 
@@ -227,43 +227,6 @@ def look(kube: port.Cluster, target: Target) -> EngineLook:
     return EngineLook(target.uid, tuple(readings))
 
 
-def holders_of(
-    board: Board, held: Iterable[HeldDevice], by_namespace: Mapping[str, int]
-) -> dict[str, Holder]:
-    """Return who holds each slice of a board, by its instance.
-
-    A whole GPU is known by its UUID, or by its place on the node, so that the books say who holds
-    it.  Which slice is whose only the pods in it tell.
-    """
-    here = [
-        each
-        for each in held
-        if each.uuid == board.uuid
-        or (each.gpu_index is not None and str(each.gpu_index) == board.index)
-    ]
-    whole = {each.reservation_id for each in here if each.compute_share == 1}
-    found = {}
-    for part in board.slices:
-        named = {by_namespace[name] for name in part.namespaces if name in by_namespace}
-        owner: int | None = None
-        if not part.instance and len(whole) == 1:
-            (owner,) = whole
-        elif len(named) == 1:
-            (owner,) = named
-        found[part.instance] = Holder(owner, _weight(part.instance, part.profile, here))
-    return found
-
-
-def _weight(instance: str, profile: str, here: Iterable[HeldDevice]) -> float:
-    """Return which part of its board a slice is, as the inventory says; 1 where it does not."""
-    if not instance:
-        return 1.0
-    alike = [
-        float(each.compute_share) for each in here if each.resource_name.endswith(f"mig-{profile}")
-    ]
-    return alike[0] if alike else 1.0
-
-
 def _boards(kube: port.Cluster, target: Target) -> list[Board] | str:
     """Return the GPUs that an exporter shows, or why it could not be read."""
     try:
@@ -302,9 +265,8 @@ def _book_boards(
             report.problems[target.node] = boards
             logger.warning("GPUs unread", extra={"node": target.node, "error": boards})
             continue
-        with_holders = [
-            (board, holders_of(board, held[target.node], by_namespace)) for board in boards
-        ]
+        holders = holding.holders_on(boards, held[target.node], by_namespace)
+        with_holders = [(board, holders[board.uuid]) for board in boards]
         try:
             meters.book_boards(cluster=cluster, node=target.node, boards=with_holders, now=now)
         except Exception as error:

@@ -2,7 +2,6 @@
 
 from contextlib import nullcontext
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from reconciler.metering import Report, Target
 from reservations import selectors as reservations
 from reservations import services
 from reservations.models import Reservation
-from reservations.selectors import HeldDevice
 from sessions.models import WorkspaceSession
 from simcluster.testing import Simulator
 from tests import make
@@ -374,18 +372,6 @@ def show_gpus(simulator: Simulator, text: str) -> None:
     simulator.show(f"gpu-operator/dcgm:{metering.GPU_PORT}/metrics", text)
 
 
-def held(**changes: Any) -> HeldDevice:
-    given: dict[str, Any] = {
-        "reservation_id": 7,
-        "node": "n",
-        "resource_name": make.GPU,
-        "gpu_index": 0,
-        "uuid": None,
-        "compute_share": Decimal(1),
-    }
-    return HeldDevice(**(given | changes))
-
-
 def test_a_gpus_energy_and_work_go_to_the_booking_that_holds_it(
     installation: Installation, simulator: Simulator
 ) -> None:
@@ -404,35 +390,6 @@ def test_a_gpus_energy_and_work_go_to_the_booking_that_holds_it(
     entry = GpuEntry.objects.get()
     assert (entry.reservation_id, entry.energy_mj) == (reservation.pk, 6_000)
     assert entry.active_ms == pytest.approx(30_000, abs=300)
-
-
-def test_holders_by_uuid_by_place_by_pod_and_nobody() -> None:
-    (board,) = telemetry.boards(whole_gpu(1, 0.5))
-    owner = metering.holders_of
-
-    assert owner(board, [held(uuid="GPU-1", gpu_index=None)], {})[""].reservation_id == 7
-    assert owner(board, [held()], {})[""].reservation_id == 7
-    assert owner(board, [held(gpu_index=1)], {})[""].reservation_id is None
-    assert owner(board, [], {"elsewhere": 5})[""].reservation_id == 5
-    assert owner(board, [held()], {"elsewhere": 5})[""].reservation_id == 7  # the books decide
-
-
-def test_slices_go_to_whose_pods_are_in_them_with_their_weight() -> None:
-    cut, _ = telemetry.boards((GPUS / "synthetic_seedbox_mig_and_timeslice_t0.prom").read_text())
-    slices = [
-        held(resource_name="nvidia.com/mig-1g.24gb", compute_share=Decimal("0.25"))
-        for _ in range(3)
-    ]
-
-    holders = metering.holders_of(cut, slices, {"sess-1001": 1, "sess-1002": 2})
-
-    assert {key: each.reservation_id for key, each in holders.items()} == {
-        "3": 1,
-        "4": 1,
-        "5": 2,
-        "6": None,
-    }
-    assert {each.weight for each in holders.values()} == {0.25}
 
 
 def test_a_tenants_pod_is_no_exporter(

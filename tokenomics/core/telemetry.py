@@ -22,6 +22,7 @@ MOST_WATTS: Final = 5_000
 _BLANK: Final = 1.3e14
 _BLANK_ENERGY: Final = 2.0**62
 _UUID: Final = ("UUID", "uuid")
+_MIG_UUID: Final = ("dra_mig_device_uuid",)  # where devices are claimed
 _NAMESPACE: Final = ("exported_namespace", "namespace", "pod_namespace")
 _POD: Final = ("exported_pod", "pod", "pod_name")
 
@@ -31,13 +32,14 @@ class Slice:
     """A whole board (``instance`` empty) or a MIG instance: how active, and whose.
 
     ``active`` is from 0 to 1, of the slice itself; None is unknown.  ``namespaces`` is empty where
-    no pod has it.
+    no pod has it.  ``uuid`` is a slice's own, empty where the exporter does not tell it.
     """
 
     instance: str
     profile: str
     active: float | None
     namespaces: frozenset[str]
+    uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ def _slices(fields: Mapping[str, list[Sample]], every: list[Sample]) -> tuple[Sl
         mine = [s for s in every if s.labels.get("GPU_I_ID") == instance]
         active = _largest(s for s in mine if s.name == ACTIVE)
         profile = mine[0].labels.get("GPU_I_PROFILE", "")
-        found.append(Slice(instance, profile, _share(active), _namespaces(mine)))
+        uuid = next((_label(s, _MIG_UUID) for s in mine if _label(s, _MIG_UUID)), "")
+        found.append(Slice(instance, profile, _share(active), _namespaces(mine), uuid))
     return tuple(found)
 
 
