@@ -13,10 +13,12 @@ from tokenomics.models.inputs import CostCentre, CostCentreBudget, CostSheet
 from tokenomics.models.meters import FinalReading, MeterSeries, MeterSpan
 from tokenomics.models.past import DeviceSpan, TeamCostCentre
 from tokenomics.models.planning import EnteredPrices, SavedScenario
+from tokenomics.models.sums import CostByModel
 from tokenomics.models.usage import GpuEntry, GpuHour, UsageDay, UsageEntry, UsageHour
 
 __all__ = [
     "CostAdjustment",
+    "CostByModel",
     "CostCentre",
     "CostCentreBudget",
     "CostLine",
