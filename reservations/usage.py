@@ -179,3 +179,40 @@ def _rows(
 
 def _in_hours(length: timedelta) -> Fraction:
     return Fraction(length // _MOMENT, _HOUR // _MOMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a booking that began held of one device in a period; times in ms since the epoch."""
+
+    reservation: int
+    device: int
+    team: int
+    person: int
+    purpose: str
+    has_failed: bool
+    created_at: datetime
+    since_ms: int
+    until_ms: int
+
+
+_HELD: Final = """
+SELECT r.id, hold.device_id, r.team_id, r.requested_by_id, r.purpose, r.state = 'FAILED',
+    r.created_at, since_ms, until_ms
+FROM reservations_devicehold hold
+JOIN reservations_reservation r ON r.id = hold.reservation_id
+CROSS JOIN LATERAL (SELECT
+    floor(extract(epoch FROM greatest(lower(hold.during), %(since)s)) * 1000)::bigint AS since_ms,
+    floor(extract(epoch FROM least(upper(hold.during), %(until)s)) * 1000)::bigint AS until_ms
+) AS part
+WHERE hold.during && tstzrange(%(since)s, %(until)s)
+    AND r.state NOT IN ('WAITLISTED', 'PENDING') AND until_ms > since_ms
+ORDER BY since_ms, r.id, hold.device_id
+"""
+
+
+def held_within(within: Window) -> list[Held]:
+    """Return what bookings held of devices ``within``, failed ones too, in order of time."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD, {"since": within.starts_at, "until": within.ends_at})
+        return [Held(*row) for row in cursor.fetchall()]

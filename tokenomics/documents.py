@@ -5,7 +5,9 @@ so that a short text cannot stand for a huge one.  Scalars stay text until a fie
 number: no binary floats come in between.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -18,6 +20,7 @@ from gpuaas.core.errors import DomainError
 from tokenomics.core import plan as planning
 from tokenomics.core.fields import InvalidScenario, Problem
 from tokenomics.core.scenario import PriceList, Scenario, plain_of, prices_of, scenario_of
+from tokenomics.core.sheet import Sheet, sheet_of
 
 LONGEST_TEXT: Final = 65_536
 DEEPEST: Final = 8
@@ -26,6 +29,7 @@ _DATA: Final = Path(__file__).parent / "data"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _NULLS: Final = frozenset({"", "~", "null"})
+_STEP: Final = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
 
 class ScenarioRefused(DomainError):
@@ -36,6 +40,29 @@ class ScenarioRefused(DomainError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems: Final = problems
         super().__init__("; ".join(f"{each.field}: {each.message}" for each in problems))
+
+
+@dataclass(frozen=True, slots=True)
+class SheetProblem:
+    """One thing that is wrong with a cost sheet, and in which line of its text, from 1."""
+
+    field: str
+    line: int
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.field}: {self.message}"
+
+
+class SheetRefused(DomainError):
+    """A text that is no cost sheet; ``problems`` has all of them.  Nothing was entered."""
+
+    code: ClassVar[str] = "sheet_refused"
+
+    def __init__(self, problems: tuple[SheetProblem, ...]) -> None:
+        self.problems: Final = problems
+        super().__init__("; ".join(map(str, problems)))
 
 
 def scenario_from(source: object) -> Scenario:
@@ -52,6 +79,35 @@ def prices_from(source: object) -> PriceList:
         return prices_of(_data(source))
     except InvalidScenario as error:
         raise ScenarioRefused(error.problems) from error
+
+
+def sheet_from(text: str) -> Sheet:
+    """Return the cost sheet in YAML text; raises `SheetRefused`, by line."""
+    try:
+        return sheet_of(_parsed(text))
+    except InvalidScenario as error:
+        raise sheet_refused(text, error.problems) from error
+    except ScenarioRefused as error:
+        raise SheetRefused(
+            tuple(SheetProblem(each.field, 1, each.code, each.message) for each in error.problems)
+        ) from error
+
+
+def sheet_refused(text: str, problems: Iterable[Problem]) -> SheetRefused:
+    """Return the refusal of a sheet whose YAML is ``text``, each problem with its line."""
+    root = yaml.compose(text, Loader=_LOADER)
+    return SheetRefused(
+        tuple(
+            SheetProblem(each.field, _line_of(root, each.field), each.code, each.message)
+            for each in problems
+        )
+    )
+
+
+@cache
+def example_sheet() -> str:
+    """Return the example cost sheet, comments included."""
+    return (_DATA / "costs.yaml").read_text(encoding="utf-8")
 
 
 def yaml_of(document: Scenario | PriceList) -> str:
@@ -172,6 +228,21 @@ def _mapping(events: Iterator[Any], *, depth: int) -> dict[str, object]:
             raise _unreadable(f"line {_line(event)}: {event.value} stands here twice")
         found[event.value] = _node(next(events), events, depth=depth + 1)
     return found
+
+
+def _line_of(root: Any, path: str) -> int:
+    """Return the line of the field at ``path``, or of what it is missing from."""
+    node, line = root, 1
+    for name, index in _STEP.findall(path):
+        if index:
+            node = node.value[int(index)]
+            line = _line(node)
+            continue
+        pair = next((each for each in node.value if each[0].value == name), None)
+        if pair is None:
+            return line
+        line, node = _line(pair[0]), pair[1]
+    return line
 
 
 def _line(event: Any) -> int:

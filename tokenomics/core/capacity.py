@@ -4,8 +4,9 @@ Time is whole milliseconds since the epoch.  Spans are half-open; lists of them 
 do not overlap once they come out of `union`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Final, TypeAlias
@@ -72,15 +73,14 @@ def device_time(presence: Presence, booked: Iterable[Span], within: Span) -> Dev
     return DeviceTime(booked_ms, idle_ms, planned_ms, unplanned_ms)
 
 
-def stranded(on_one_gpu: Sequence[Presence], within: Span, *, knows_gpu: bool) -> int:
-    """Return what the devices of one GPU leave of it, in nanoseconds of a whole GPU.
+def gpu_time(on_one_gpu: Sequence[Presence], within: Span, *, knows_gpu: bool) -> tuple[int, int]:
+    """Return the time of a GPU, and what of it its devices leave, in nanoseconds of a whole GPU.
 
-    Where nobody knows which GPUs a node's devices are on (``knows_gpu``), they are as few as can
-    be.
+    Without ``knows_gpu`` they are all devices of a node, on as few GPUs as can be.
     """
     marks = {each for presence in on_one_gpu for span in presence.there for each in span}
     cuts = sorted({within[0], within[1], *(at for at in marks if within[0] < at < within[1])})
-    total = 0
+    calendar = left = 0
     for since, until in pairwise(cuts):
         weights = [
             each.weight
@@ -88,14 +88,28 @@ def stranded(on_one_gpu: Sequence[Presence], within: Span, *, knows_gpu: bool) -
             if any(first <= since and until <= last for first, last in each.there)
         ]
         if weights:
-            total += (until - since) * _left(sum(weights), knows_gpu=knows_gpu)
-    return total
+            gpus = gpus_for(sum(weights), knows_gpu=knows_gpu)
+            calendar += (until - since) * gpus * WEIGHT_PARTS
+            left += (until - since) * (gpus * WEIGHT_PARTS - sum(weights))
+    return calendar, left
 
 
-def _left(weight: int, *, knows_gpu: bool) -> int:
-    gpus = 1 if knows_gpu else -(-(weight - _ROUNDING) // WEIGHT_PARTS)
-    left = max(gpus, 1) * WEIGHT_PARTS - weight
-    return left if left >= _ROUNDING else 0
+def gpus_for(weight: int, *, knows_gpu: bool) -> int:
+    """Return how many GPUs devices of so much ``weight`` together need at least."""
+    return 1 if knows_gpu and weight <= WEIGHT_PARTS else max(-(-weight // WEIGHT_PARTS), 1)
+
+
+def exact(presences: Iterable[Presence]) -> list[Presence]:
+    """Return them with weights that fill a GPU where only their rounding keeps them from it."""
+    together: defaultdict[tuple[str, tuple[Span, ...]], list[Presence]] = defaultdict(list)
+    for each in presences:
+        together[each.gpu, tuple(each.there)].append(each)
+    found: list[Presence] = []
+    for first, *others in together.values():
+        missing = -sum(each.weight for each in (first, *others)) % WEIGHT_PARTS
+        more = missing if missing <= _ROUNDING else 0
+        found += [replace(first, weight=first.weight + more), *others]
+    return found
 
 
 def clip(spans: Iterable[Span], within: Span) -> list[Span]:

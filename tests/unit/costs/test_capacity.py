@@ -11,9 +11,10 @@ from tokenomics.core.capacity import (
     Span,
     clip,
     device_time,
+    exact,
+    gpu_time,
     length,
     minus,
-    stranded,
     union,
     weight_of,
 )
@@ -69,19 +70,26 @@ def test_weights_are_sevenths_and_eighths() -> None:
 
 
 def test_what_a_layout_leaves_is_stranded() -> None:
-    half, seventh = presence(WEIGHT_PARTS // 2), presence(WEIGHT_PARTS // 7)
+    half, gpu = presence(WEIGHT_PARTS // 2), 1000 * WEIGHT_PARTS
 
-    assert stranded([half], MONTH, knows_gpu=True) == 1000 * WEIGHT_PARTS // 2
-    assert stranded([half, half], MONTH, knows_gpu=True) == 0
-    assert stranded([seventh] * 7, MONTH, knows_gpu=True) == 0
-    assert stranded([half] * 5, MONTH, knows_gpu=False) == 1000 * WEIGHT_PARTS // 2
-    assert stranded([], MONTH, knows_gpu=False) == 0
+    assert gpu_time([half], MONTH, knows_gpu=True) == (gpu, gpu // 2)
+    assert gpu_time([half, half], MONTH, knows_gpu=True) == (gpu, 0)
+    assert gpu_time([half] * 5, MONTH, knows_gpu=False) == (3 * gpu, gpu // 2)
+    assert gpu_time([half] * 3, MONTH, knows_gpu=True) == (2 * gpu, gpu // 2)
+    assert gpu_time([], MONTH, knows_gpu=False) == (0, 0)
 
 
 def test_a_layout_that_changed_in_the_month() -> None:
     whole = presence(there=((0, 400),))
     quarter = presence(WEIGHT_PARTS // 4, there=((500, 1000),))
 
-    found = stranded([whole, quarter], MONTH, knows_gpu=True)
+    found = gpu_time([whole, quarter], MONTH, knows_gpu=True)
 
-    assert found == 500 * WEIGHT_PARTS * 3 // 4
+    assert found == (900 * WEIGHT_PARTS, 500 * WEIGHT_PARTS * 3 // 4)
+
+
+def test_seven_sevenths_are_a_gpu() -> None:
+    sevenths = [presence(WEIGHT_PARTS // 7)] * 7
+
+    assert gpu_time(exact(sevenths), MONTH, knows_gpu=True)[1] == 0
+    assert [each.weight for each in exact(sevenths[:2])] == [WEIGHT_PARTS // 7] * 2
