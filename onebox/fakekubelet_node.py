@@ -127,6 +127,7 @@ class Kubelet:
         ]
         status = {
             **self._capacity,
+            **await self._plugged_in(),
             "conditions": conditions,
             "addresses": [
                 {"type": "InternalIP", "address": pods.NODE_ADDRESS},
@@ -136,6 +137,18 @@ class Kubelet:
         }
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": self._name}}
         await self._client.apply(f"/api/v1/nodes/{self._name}/status", {**node, "status": status})
+
+    async def _plugged_in(self) -> Json:
+        """Return the capacity with what device plugins have registered since, as it now is."""
+        node = await self._client.call("GET", f"/api/v1/nodes/{self._name}")
+        seen = node.get("status", {})
+        return {
+            part: {
+                name: seen.get(part, {}).get(name, amount) if "/" in name else amount
+                for name, amount in self._capacity[part].items()
+            }
+            for part in ("capacity", "allocatable")
+        }
 
     async def _advance(self, pod: Json) -> None:
         """Take a pod one step on: started, over, or gone."""

@@ -73,6 +73,7 @@ def _is_whole(types: tuple[Availability, ...] | None) -> bool:
     return types is not None and all(
         (each.free_until or each.free_now == 0)
         and (each.more_free_at or each.free_now == each.type.devices)
+        and not each.type.not_there_now
         for each in types
     )
 

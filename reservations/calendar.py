@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -22,15 +23,16 @@ from reservations.timetable import HOUR, Taken
 OWN: Final = "own"
 TEAM: Final = "team"
 OTHERS: Final = "others"
+ABSENT: Final = "absent"
 
 
 # By hand, and as seconds: Django converts each value, and psycopg reads numbers twenty times as
 # fast as ranges or instants; a double tells microseconds apart for another two centuries.
 _HELD: Final = """
-SELECT device_id, EXTRACT(EPOCH FROM lower(during))::float8,
-    EXTRACT(EPOCH FROM upper(during))::float8, reservation_id
+SELECT device_id, EXTRACT(EPOCH FROM coalesce(lower(during), %(starts_at)s))::float8,
+    EXTRACT(EPOCH FROM coalesce(upper(during), %(ends_at)s))::float8, reservation_id
 FROM reservations_devicehold
-WHERE device_id = ANY(%s) AND during && tstzrange(%s, %s)
+WHERE device_id = ANY(%(devices)s) AND during && tstzrange(%(starts_at)s, %(ends_at)s)
 """
 
 
@@ -67,23 +69,27 @@ def free_by_hour(
 
     Free on all nodes together; what a single booking can have lies on one of them.
     """
-    devices = dict(
-        inventory.bookable_devices(pool)
+    devices = {
+        pk: (node, is_present)
+        for pk, node, is_present in inventory.bookable_devices(pool)
         .filter(resource_name=resource_name)
-        .values_list("pk", "node_id")
-    )
+        .values_list("pk", "node_id", "is_present")
+    }
     if not devices:
         return None
     within = Window(since, since + hours * HOUR)
     on_node: defaultdict[int, int] = defaultdict(int)
-    for node in devices.values():
+    for node, _ in devices.values():
         on_node[node] += 1
+    later: defaultdict[int, int] = defaultdict(int)
+    for node, is_present in devices.values():
+        later[node] += not is_present
     for node_id, reported in inventory.node_capacities(pool).items():
         if node_id in on_node and reported.reported_devices is not None:
-            shown = reported.reported_devices.get(resource_name, 0)
+            shown = reported.reported_devices.get(resource_name, 0) + later[node_id]
             on_node[node_id] = min(on_node[node_id], shown)
     taken = [
-        Taken(devices[device], starts_at, ends_at)
+        Taken(devices[device][0], starts_at, ends_at)
         for device, starts_at, ends_at, _ in holds_of(devices, within=within)
     ]
     for closure in inventory.closures_of(pool, within=within):
@@ -94,15 +100,19 @@ def free_by_hour(
     return timetable.free_by_hour(on_node, taken, since=since, hours=hours)
 
 
-Hold: TypeAlias = tuple[int, datetime, datetime, int]
-"""A device, from when to when it is held, and for which reservation.  Plain: there are many."""
+Hold: TypeAlias = tuple[int, datetime, datetime, int | None]
+"""A device, from when to when it is held, and for which reservation; None: it does not exist then.
+
+Plain: there are many.  What has no beginning, or no end, has that of the time that was asked for.
+"""
 
 
 def holds_of(devices: Iterable[int], *, within: Window) -> list[Hold]:
     """Return what holds ``devices`` at some instant of ``within``, in no order."""
     at = _Instants()
     with connection.cursor() as cursor:
-        cursor.execute(_HELD, [list(devices), within.starts_at, within.ends_at])
+        asked = {"starts_at": within.starts_at, "ends_at": within.ends_at}
+        cursor.execute(_HELD, {"devices": list(devices), **asked})
         return [
             (device, at[start], at[end], reservation)
             for device, start, end, reservation in cursor.fetchall()
@@ -117,7 +127,10 @@ class _Instants(dict[float, datetime]):
 
 
 class Entry(NamedTuple):
-    """One booking on one device.  Of the bookings of others, only when they are."""
+    """One booking on one device.  Of the bookings of others, only when they are.
+
+    ``whose`` is ABSENT while the device does not exist, as its GPU is planned to be cut.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -161,9 +174,11 @@ def rows(pool: Pool, *, within: Window, seen_by: User, now: datetime) -> list[Ro
     }
     entries: defaultdict[int, list[Entry]] = defaultdict(list)
     for device, starts_at, ends_at, reservation in sorted(
-        holds_of([device.pk for device in devices], within=within)
+        holds_of([device.pk for device in devices], within=within), key=itemgetter(0, 1, 2)
     ):
-        if reservation in told:
+        if reservation is None:
+            entry = Entry(starts_at, ends_at, ABSENT)
+        elif reservation in told:
             public_id, team, person_id, person, purpose = told[reservation]
             whose = OWN if person_id == seen_by.pk else TEAM
             entry = Entry(starts_at, ends_at, whose, public_id, team, person, purpose)
@@ -171,7 +186,4 @@ def rows(pool: Pool, *, within: Window, seen_by: User, now: datetime) -> list[Ro
             entry = Entry(starts_at, ends_at, OTHERS)
         entries[device].append(entry)
     promises = inventory.promises_of(devices)
-    return [
-        Row(device, tuple(entries[device.pk]), promises[device.node_id, device.resource_name])
-        for device in devices
-    ]
+    return [Row(device, tuple(entries[device.pk]), promises[device.pk]) for device in devices]

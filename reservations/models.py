@@ -233,9 +233,14 @@ class Reservation(models.Model):
 
 
 class DeviceHold(models.Model):
-    """One device held for one reservation.  PostgreSQL itself refuses two holds at one instant."""
+    """One device held for one reservation.  PostgreSQL itself refuses two holds at one instant.
 
-    reservation = models.ForeignKey(Reservation, on_delete=models.PROTECT, related_name="holds")
+    Without a reservation the device does not exist meanwhile, as its GPU is planned to be cut.
+    """
+
+    reservation = models.ForeignKey(
+        Reservation, on_delete=models.PROTECT, related_name="holds", null=True
+    )
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
     during = DateTimeRangeField()
 
@@ -252,9 +257,17 @@ class DeviceHold(models.Model):
                 condition=Q(during__isempty=False), name="device_hold_not_empty"
             ),
         )
+        indexes = (
+            models.Index(
+                fields=("device",),
+                include=("during",),
+                condition=Q(reservation=None),
+                name="device_does_not_exist",
+            ),
+        )
 
     def __str__(self) -> str:
-        return f"{self.device} for {self.reservation}"
+        return f"{self.device} for {self.reservation or 'a layout'}"
 
 
 class BookingFlag(models.Model):

@@ -7,11 +7,20 @@ start time, a free device always exists while the peak fits (interval graphs are
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise, starmap
 from typing import TypeAlias
 
-from reservations.capacity import Booking, Demand, Window, minus, peak, usage_over_time
+from reservations.capacity import (
+    QUANTITIES,
+    Booking,
+    Demand,
+    Window,
+    minus,
+    peak,
+    usage_over_time,
+)
 
 DeviceId: TypeAlias = int
 ReservationId: TypeAlias = int
@@ -46,22 +55,44 @@ class NodeState:
     held: tuple[Held, ...]
     closed: tuple[Window, ...] = ()
     reported: Mapping[str, int] | None = None
+    absent: Mapping[DeviceId, tuple[Window, ...]] = field(default_factory=dict)
+    later: frozenset[DeviceId] = frozenset()
 
     def free(self, resource_name: str, *, within: Window) -> Demand:
         """Return the least that is free of anything at any instant of ``within``."""
         if any(closure.overlaps(within) for closure in self.closed):
             return Demand()
         return minus(
-            self._all_of(resource_name), self._peak(self._in_service, resource_name, within)
+            self._all_of(resource_name, within),
+            self._peak(self._in_service, resource_name, within),
+        )
+
+    def there(self, resource_name: str, *, within: Window) -> tuple[DeviceId, ...]:
+        """Return the devices of the type that exist throughout ``within``."""
+        return tuple(
+            device
+            for device in self.devices.get(resource_name, ())
+            if not any(gone.overlaps(within) for gone in self.absent.get(device, ()))
         )
 
     def excess(self, resource_name: str, *, within: Window) -> Demand:
         """Return by how much the bookings exceed the node at some instant of ``within``."""
-        return minus(self._peak(self.held, resource_name, within), self._all_of(resource_name))
+        found = [
+            minus(self._peak(self.held, resource_name, era), self._all_of(resource_name, era))
+            for era in self._eras(resource_name, within)
+        ]
+        return Demand(*(max(getattr(each, q) for each in found) for q in QUANTITIES))
 
     def room(self, resource_name: str, demand: Demand, *, within: Window) -> list[Window]:
         """Return the longest windows in ``within`` throughout which nothing stands in the way."""
-        has = self._all_of(resource_name)
+        return [
+            window
+            for era in self._eras(resource_name, within)
+            for window in self._room(resource_name, demand, era)
+        ]
+
+    def _room(self, resource_name: str, demand: Demand, within: Window) -> list[Window]:
+        has = self._all_of(resource_name, within)
         everything = Demand(devices=has.devices + 1)
         taken = [
             *(_seen_from(resource_name, each) for each in self._in_service),
@@ -78,6 +109,18 @@ class NodeState:
                 since = instant
         return found if since is None else [*found, Window(since, within.ends_at)]
 
+    def _eras(self, resource_name: str, within: Window) -> Iterable[Window]:
+        """Return ``within`` in parts, in each of which the devices of the type are the same."""
+        cuts = {
+            instant
+            for device in self.devices.get(resource_name, ())
+            for gone in self.absent.get(device, ())
+            for instant in (gone.starts_at, gone.ends_at)
+            if within.starts_at < instant < within.ends_at
+        }
+        instants = [within.starts_at, *sorted(cuts), within.ends_at]
+        return starmap(Window, pairwise(instants))
+
     @property
     def _in_service(self) -> Iterable[Held]:
         """What is booked, without the devices that cannot be booked any more."""
@@ -90,10 +133,12 @@ class NodeState:
                 demand = replace(each.booking.demand, devices=devices)
                 yield replace(each, booking=replace(each.booking, demand=demand))
 
-    def _all_of(self, resource_name: str) -> Demand:
-        devices = len(self.devices.get(resource_name, ()))
+    def _all_of(self, resource_name: str, within: Window) -> Demand:
+        there = self.there(resource_name, within=within)
+        devices = len(there)
         if self.reported is not None:
-            devices = min(devices, self.reported.get(resource_name, 0))
+            to_come = len(self.later.intersection(there))
+            devices = min(devices, self.reported.get(resource_name, 0) + to_come)
         return Demand(
             devices=devices,
             cpu_millicores=self.capacity.cpu_millicores,
@@ -146,7 +191,7 @@ def stretch(state: NodeState, stretched: Held, *, until: datetime) -> Placement 
     if stretched.movable:
         return place([others], resource_name=name, demand=booked.demand, window=longer)
     added = Window(booked.window.ends_at, until)
-    in_service = set(stretched.devices) <= set(state.devices.get(name, ()))
+    in_service = set(stretched.devices) <= set(state.there(name, within=added))
     if not in_service or not booked.demand.fits_in(others.free(name, within=added)):
         return None
     same_type = [each for each in others.held if each.resource_name == name]
@@ -157,7 +202,7 @@ def stretch(state: NodeState, stretched: Held, *, until: datetime) -> Placement 
     if not in_the_way:
         return Placement(state.node, stretched.devices, moved={})
     kept = replace(stretched, booking=replace(booked, window=longer))
-    moves = _recolour(state.node, state.devices[name], [*same_type, kept], units=0, window=added)
+    moves = _recolour(state, name, [*same_type, kept], units=0, window=added)
     return moves and replace(moves, devices=stretched.devices)
 
 
@@ -178,13 +223,13 @@ def _seen_from(resource_name: str, held: Held) -> Booking:
 def _assign(
     state: NodeState, *, resource_name: str, units: int, window: Window
 ) -> Placement | None:
-    devices = state.devices.get(resource_name, ())
+    devices = state.there(resource_name, within=window)
     same_type = [held for held in state.held if held.resource_name == resource_name]
     taken = {d for held in same_type if held.booking.window.overlaps(window) for d in held.devices}
     free = [device for device in devices if device not in taken]
     if len(free) >= units:
         return Placement(state.node, tuple(_snuggest(free, same_type, window)[:units]), moved={})
-    return _recolour(state.node, devices, same_type, units=units, window=window)
+    return _recolour(state, resource_name, same_type, units=units, window=window)
 
 
 def _snuggest(free: Iterable[DeviceId], held: Iterable[Held], window: Window) -> list[DeviceId]:
@@ -201,8 +246,8 @@ def _snuggest(free: Iterable[DeviceId], held: Iterable[Held], window: Window) ->
 
 
 def _recolour(
-    node: int,
-    devices: Sequence[DeviceId],
+    state: NodeState,
+    resource_name: str,
     held: Sequence[Held],
     *,
     units: int,
@@ -214,8 +259,10 @@ def _recolour(
     None when a booking finds too few.  Only a booking that counts as started, but starts later than
     a movable one, can cause that: two processes whose clocks differ.
     """
+    devices = state.devices.get(resource_name, ())
     busy: list[tuple[Window, tuple[DeviceId, ...]]] = [
-        (each.booking.window, each.devices) for each in held if not each.movable
+        *((each.booking.window, each.devices) for each in held if not each.movable),
+        *((gone, (device,)) for device in devices for gone in state.absent.get(device, ())),
     ]
     new = Held(-1, Booking(window, Demand(devices=units)), "", (), movable=True)
     moved: dict[ReservationId, tuple[DeviceId, ...]] = {}
@@ -235,4 +282,4 @@ def _recolour(
             chosen = got
         elif set(got) != set(each.devices):
             moved[each.reservation] = got
-    return Placement(node, chosen, moved)
+    return Placement(state.node, chosen, moved)

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -27,8 +27,17 @@ from django.db.models import (
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
+from gpuaas.inventory import layouts
 from gpuaas.inventory import selectors as inventory
-from gpuaas.inventory.models import Closure, Cluster, DeviceState, Node, Pool
+from gpuaas.inventory.models import (
+    Closure,
+    Cluster,
+    Device,
+    DeviceState,
+    Node,
+    PlannedLayout,
+    Pool,
+)
 from reservations import capacity, lifecycle, placement, policy
 from reservations.capacity import Booking, Demand, Window
 from reservations.models import (
@@ -41,6 +50,9 @@ from reservations.models import (
     SeriesOccurrence,
 )
 from reservations.trouble import Cause
+
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def reservations_visible_to(user: User, *, now: datetime) -> QuerySet[Reservation]:
@@ -321,9 +333,9 @@ def due_to_start(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
     due = _live(cluster).filter(
         state=lifecycle.State.APPROVED.value, starts_at__lte=now, ends_at__gt=now
     )
-    broken = DeviceHold.objects.filter(
-        reservation=OuterRef("pk"),
-        device__state__in=[DeviceState.FAILED.value, DeviceState.RETIRED.value],
+    broken = DeviceHold.objects.filter(reservation=OuterRef("pk")).filter(
+        Q(device__state__in=[DeviceState.FAILED.value, DeviceState.RETIRED.value])
+        | Q(device__is_present=False)
     )
     closed = (
         Closure.objects.standing()
@@ -333,8 +345,13 @@ def due_to_start(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
     short = BookingFlag.objects.filter(
         reservation=OuterRef("pk"), cause=Cause.SHORT.value, resolved_at=None
     )
+    cut = PlannedLayout.objects.filter(node=OuterRef("node")).filter(
+        Q(state=layouts.State.PLANNED.value, starts_at__lte=now)
+        | Q(state=layouts.State.STANDS.value, ends_at__lte=now)
+        | Q(state__in=sorted(layouts.CHANGING))
+    )
     well = due.filter(node__is_schedulable=True, node__is_ready=True, node__frozen_because="")
-    return well.exclude(Exists(broken) | Exists(closed) | Exists(short))
+    return well.exclude(Exists(broken) | Exists(closed) | Exists(short) | Exists(cut))
 
 
 def why_it_waits(reservation: Reservation, *, now: datetime) -> str:
@@ -359,7 +376,7 @@ class HeldDevice:
 def held_devices(cluster: Cluster, *, now: datetime) -> list[HeldDevice]:
     """Return every device of ``cluster`` that is held at ``now``, with who holds it."""
     rows = DeviceHold.objects.filter(
-        device__node__cluster=cluster, during__contains=now
+        device__node__cluster=cluster, during__contains=now, reservation__isnull=False
     ).values_list(
         "reservation_id",
         "device__node__name",
@@ -391,8 +408,11 @@ def soon_to_start_or_end(*, now: datetime, ahead: timedelta) -> QuerySet[Reserva
 def node_states(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
     """Return every node of ``pool`` with what is booked and closed on it from ``now`` on."""
     devices: defaultdict[int, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for device in inventory.bookable_devices(pool):
+    bookable = list(inventory.bookable_devices(pool))
+    for device in bookable:
         devices[device.node_id][device.resource_name].append(device.pk)
+    absent = absences(bookable)
+    later = frozenset(device.pk for device in bookable if not device.is_present)
     held = _held_by_node(pool, now=now)
     closures = list(inventory.closures_of(pool, within=_from(now)))
     return [
@@ -411,9 +431,27 @@ def node_states(pool: Pool, *, now: datetime) -> list[placement.NodeState]:
                 if each.node_id in (node.pk, None)
             ),
             reported=node.reported_devices,
+            absent=absent,
+            later=later,
         )
         for node in inventory.node_capacities(pool).values()
     ]
+
+
+def absences(devices: Iterable[Device]) -> dict[int, tuple[Window, ...]]:
+    """Return when which of ``devices`` do not exist, as their GPUs are planned to be cut.
+
+    That is not even asked where none of them is there for a planned layout.
+    """
+    devices = list(devices)
+    if all(device.layout_id is None for device in devices):
+        return {}
+    found: defaultdict[int, tuple[Window, ...]] = defaultdict(tuple)
+    for device, during in DeviceHold.objects.filter(
+        reservation=None, device__in=devices
+    ).values_list("device_id", "during"):
+        found[device] += (Window(during.lower or _EVER, during.upper or _NEVER),)
+    return dict(found)
 
 
 def _held_by_node(pool: Pool, *, now: datetime) -> defaultdict[int, list[placement.Held]]:

@@ -18,6 +18,7 @@ from psycopg.types.range import TimestamptzRange
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
 from gpuaas.accounts.services import memberships
 from gpuaas.core.modes import AllocationMode
+from gpuaas.inventory import layouts
 from gpuaas.inventory.models import (
     Closure,
     ClosureKind,
@@ -25,6 +26,7 @@ from gpuaas.inventory.models import (
     Device,
     DeviceState,
     Node,
+    PlannedLayout,
     Pool,
 )
 from reservations import lifecycle, policy, services
@@ -202,6 +204,24 @@ def closure(
 
 
 # --- bookings ----------------------------------------------------------------------------------
+
+
+def layout(
+    *, of: Node, at: Window, state: layouts.State = layouts.State.PLANNED, gpu_index: int = 0
+) -> PlannedLayout:
+    """Return the row of a planned layout, without devices, past the service's rules."""
+    return PlannedLayout.objects.create(
+        node=of,
+        gpu_index=gpu_index,
+        cut={GPU: 1},
+        starts_at=at.starts_at,
+        ends_at=at.ends_at,
+        reason="a large model",
+        state=state.value,
+        state_changed_at=NOON,
+        created_by=user(organisation_role=OrganisationRole.PLATFORM_ADMIN),
+        created_at=NOON,
+    )
 
 
 def wish(

@@ -54,6 +54,8 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     inventory.StaleInventory: HTTPStatus.CONFLICT,
     inventory.ClosureRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     inventory.ClosureOver: HTTPStatus.CONFLICT,
+    inventory.LayoutRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    inventory.LayoutBegun: HTTPStatus.CONFLICT,
     inventory.NothingToShare: HTTPStatus.CONFLICT,
     inventory.ImportRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     files.FileRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -141,7 +143,11 @@ def _problems_of(error: errors.DomainError) -> list[dict[str, object]]:
             for p in error.problems
         ]
     if isinstance(
-        error, documents.ScenarioRefused | inventory.ClosureRefused | events.EventsRefused
+        error,
+        documents.ScenarioRefused
+        | inventory.ClosureRefused
+        | inventory.LayoutRefused
+        | events.EventsRefused,
     ):
         return [{"code": p.code, "field": p.field, "message": p.message} for p in error.problems]
     return []

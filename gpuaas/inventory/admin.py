@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from gpuaas.core.admin import ReadOnlyAdmin, ServicesAdmin, TypedAdmin
 from gpuaas.inventory import services
-from gpuaas.inventory.models import Closure, Cluster, Device, Node, Pool
+from gpuaas.inventory.models import Closure, Cluster, Device, Node, PlannedLayout, Pool
 
 if TYPE_CHECKING:
     from django.forms import ModelForm
@@ -116,3 +116,19 @@ class ClosureAdmin(ReadOnlyAdmin[Closure]):
     list_display = ("kind", "pool", "node", "starts_at", "ends_at", "reason", "canceled_at")
     list_filter = ("kind", "pool")
     list_select_related = ("pool", "node")
+
+
+@admin.register(PlannedLayout)
+class PlannedLayoutAdmin(ReadOnlyAdmin[PlannedLayout]):
+    list_display = (
+        "node",
+        "gpu_index",
+        "cut",
+        "starts_at",
+        "ends_at",
+        "state",
+        "state_reason",
+        "reason",
+    )
+    list_filter = ("state", "node")
+    list_select_related = ("node",)

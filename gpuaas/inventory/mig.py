@@ -178,6 +178,16 @@ def profile_of(product: str, resource_name: str) -> Profile | None:
     return profile
 
 
+def cuts_of(product: str) -> list[dict[str, int]]:
+    """Return the cuts of a whole GPU into alike devices, as many as fit, the largest first."""
+    family = family_of(product)
+    if family is None:
+        return []
+    profiles = sorted(family.profiles, key=lambda each: (-each.memory_slices, each.name))
+    slices = [{resource_name_of(each.name): each.most} for each in profiles]
+    return [{WHOLE: 1}, *slices]
+
+
 def share_of(product: str, resource_name: str) -> Decimal:
     """Return the part of its GPU's compute a device has, to four places: 1 for a whole GPU.
 

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from gpuaas.accounts.models import User
+from gpuaas.inventory import layouts
 
 _HTTPS: Final = URLValidator(schemes=["https"])
 # No private key is pasted along.
@@ -251,6 +252,9 @@ class Device(models.Model):
     An import retires what is gone (``retired_by_import``) and brings back only that.  A device that
     its cluster has not shown for a while (``missing_since``) fails by that, and comes back when it
     is shown again.  Every other state is an administrator's word.
+
+    One that only a planned ``layout`` makes exists while that stands.  ``is_present`` is whether
+    its GPU is cut so right now.
     """
 
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="devices")
@@ -271,6 +275,10 @@ class Device(models.Model):
     state_changed_at = models.DateTimeField(null=True, blank=True)
     retired_by_import = models.BooleanField(default=False)
     missing_since = models.DateTimeField(null=True, blank=True)
+    layout = models.ForeignKey(
+        "PlannedLayout", on_delete=models.PROTECT, related_name="devices", null=True, blank=True
+    )
+    is_present = models.BooleanField(default=True, help_text="Its GPU is cut so right now")
 
     class Meta:
         ordering = ("node", "resource_name", "ordinal")
@@ -303,6 +311,13 @@ class ClosureKind(models.TextChoices):
 
     MAINTENANCE = "maintenance", "Maintenance"
     BLACKOUT = "blackout", "Blackout"
+    LAYOUT = "layout", "GPUs cut anew"
+
+
+# The third comes with a planned layout, and goes with it.
+PLANNED_BY_HAND: Final = tuple(
+    (kind.value, kind.label) for kind in (ClosureKind.MAINTENANCE, ClosureKind.BLACKOUT)
+)
 
 
 class TsTzRange(Func):
@@ -337,6 +352,9 @@ class Closure(models.Model):
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     canceled_at = models.DateTimeField(null=True, blank=True)
+    layout = models.ForeignKey(
+        "PlannedLayout", on_delete=models.PROTECT, related_name="closures", null=True, blank=True
+    )
 
     objects = ClosureQuerySet.as_manager()
 
@@ -353,6 +371,11 @@ class Closure(models.Model):
             models.CheckConstraint(
                 condition=Q(kind__in=[kind.value for kind in ClosureKind]),
                 name="closure_kind_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=ClosureKind.LAYOUT.value, layout__isnull=False)
+                | ~Q(kind=ClosureKind.LAYOUT.value) & Q(layout=None),
+                name="closure_of_a_layout_is_its_own",
             ),
             *(
                 ExclusionConstraint(
@@ -384,3 +407,51 @@ class Closure(models.Model):
     def of_pool(self) -> Pool | None:
         """The pool whose bookings it touches: its own, or that of its node."""
         return self.node.pool if self.node else self.pool
+
+
+class PlannedLayout(models.Model):
+    """One GPU, cut otherwise from ``starts_at`` until ``ends_at``, and as it was after that.
+
+    ``cut`` counts its devices by resource name.  They are rows of their own; those that they
+    displace are the GPU's other devices.  `gpuaas.inventory.layouts` says which states there are.
+    """
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="layouts")
+    gpu_index = models.PositiveSmallIntegerField("GPU")
+    cut = models.JSONField(help_text="Resource name -> devices")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=200)
+    state = models.CharField(
+        max_length=16,
+        choices=[(each.value, each.label) for each in layouts.State],
+        default=layouts.State.PLANNED.value,
+    )
+    state_reason = models.CharField(max_length=300, blank=True)
+    state_changed_at = models.DateTimeField()
+    is_late = models.BooleanField(default=False, help_text="People were told that it takes longer")
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("starts_at", "pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="layout_ends_after_it_starts"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[each.value for each in layouts.State]),
+                name="layout_state_known",
+            ),
+            ExclusionConstraint(
+                name="layout_once_per_node",
+                expressions=[
+                    ("node", RangeOperators.EQUAL),
+                    (TsTzRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
+                ],
+                condition=Q(state__in=sorted(each.value for each in layouts.STANDING)),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.node}: GPU {self.gpu_index} as {layouts.in_words(self.cut)}"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
-from django.db.models import F, Max, Min, Q, Sum
+from django.db.models import Count, F, Max, Min, Q, Sum
 
 from gpuaas.inventory import promise
 from gpuaas.inventory.models import DeviceState, GpuBackend, Node, Pool
@@ -20,13 +20,15 @@ WITH bookable AS (
     JOIN inventory_node node ON node.id = device.node_id
     WHERE node.pool_id = %(pool)s AND node.is_schedulable AND device.state = %(in_service)s
 )
-SELECT max(product), min(memory), sum(devices)::int, max(devices)::int, min(share),
-    (SELECT sum(memory_mib)::int FROM bookable GROUP BY node_id ORDER BY 1 DESC LIMIT 1),
+SELECT max(product), min(memory), sum(present)::int, max(devices)::int, min(share),
+    sum(devices - present)::int,
+    (SELECT sum(memory_mib)::int FROM bookable WHERE layout_id IS NULL
+        GROUP BY node_id ORDER BY 1 DESC LIMIT 1),
     (SELECT min(cpu_millicores) FROM inventory_node WHERE pool_id = %(pool)s AND is_schedulable),
     (SELECT min(memory_mib) FROM inventory_node WHERE pool_id = %(pool)s AND is_schedulable)
 FROM (
     SELECT max(product) AS product, min(memory_mib) AS memory, min(compute_share) AS share,
-        count(*) AS devices
+        count(*) AS devices, count(*) FILTER (WHERE is_present) AS present
     FROM bookable WHERE resource_name = %(resource_name)s GROUP BY node_id
 ) per_node
 HAVING count(*) > 0
@@ -37,8 +39,10 @@ HAVING count(*) > 0
 class ResourceType:
     """One bookable type within a pool.
 
-    ``devices`` counts the pool, ``devices_per_node`` the largest node: a booking lies on one node,
-    so that is the most that one booking can have.  Memory and compute are the smallest device's.
+    ``devices`` counts what is there now in the pool, and ``not_there_now`` what planned layouts
+    make of it, or have taken away for a while.  ``devices_per_node`` counts both on the largest
+    node: a booking lies on one node, so that is the most that one booking can have.  Memory and
+    compute are the smallest device's.
     ``promise`` is what a unit is on whichever node, None where nobody asked.
     """
 
@@ -49,6 +53,7 @@ class ResourceType:
     devices_per_node: int
     compute_share: Decimal = Decimal(1)
     promise: Promise | None = None
+    not_there_now: int = 0
 
     @property
     def is_whole_gpu(self) -> bool:
@@ -76,19 +81,21 @@ class PoolSize:
 class Batch:
     """The devices of one type on one node that can be booked.
 
-    ``reported`` is how many the cluster shows of them, None while nobody asked it.
+    ``reported`` is how many the cluster shows of them, None while nobody asked it.  ``later`` are
+    not there right now, as their GPU is planned to be cut, so it shows none of those.
     """
 
     node: int
     resource_name: str
     devices: tuple[int, ...]
     reported: int | None
+    later: int = 0
 
     @property
     def bookable(self) -> int:
         """How many of them count: where inventory and cluster differ, the smaller number."""
         there = len(self.devices)
-        return there if self.reported is None else min(there, self.reported)
+        return there if self.reported is None else min(there, self.reported + self.later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,10 @@ def supply_of(pools: Collection[Pool]) -> dict[int, Supply]:
         .annotate(
             device_ids=ArrayAgg("devices__pk", filter=in_service, default=[]),
             memory_mib=Min("devices__memory_mib", filter=in_service),
-            gpu_memory_mib=Sum("devices__memory_mib", filter=in_service, default=0),
+            present=Count("devices__pk", filter=in_service & Q(devices__is_present=True)),
+            gpu_memory_mib=Sum(
+                "devices__memory_mib", filter=in_service & Q(devices__layout=None), default=0
+            ),
             compute_share=Min("devices__compute_share", filter=in_service),
             product=Max("devices__product", filter=in_service),
             replicas=Min("devices__replicas", filter=in_service),
@@ -162,30 +172,33 @@ def _supply(rows: list[dict[str, Any]]) -> Supply:
 def _type(name: str, alike: list[dict[str, Any]]) -> ResourceType:
     """Return the type of which ``alike`` has a row for each node."""
     counts = [len(row["device_ids"]) for row in alike]
+    present = sum(row["present"] for row in alike)
     return ResourceType(
         resource_name=name,
         product=alike[-1]["product"],
         memory_mib=min(row["memory_mib"] for row in alike),
-        devices=sum(counts),
+        devices=present,
         devices_per_node=max(counts),
         compute_share=min(row["compute_share"] for row in alike),
         promise=promise.weakest(
             [
                 promise.of(
-                    [row["replicas"]] * len(row["device_ids"]),
+                    [row["replicas"]] * (row["present"] or len(row["device_ids"])),
                     is_shared=row["is_shared"],
                     is_claimed=row["backend"] == GpuBackend.DRA.value,
                 )
                 for row in alike
             ]
         ),
+        not_there_now=sum(counts) - present,
     )
 
 
 def _batch(row: dict[str, Any]) -> Batch:
     name, reported = row["devices__resource_name"], row["reported_devices"]
     shown = None if reported is None else int(reported.get(name, 0))
-    return Batch(row["pk"], name, tuple(row["device_ids"]), shown)
+    devices = tuple(row["device_ids"])
+    return Batch(row["pk"], name, devices, shown, later=len(devices) - row["present"])
 
 
 def called(pool: Pool, resource_name: str) -> tuple[ResourceType, PoolSize] | None:
@@ -200,6 +213,14 @@ def called(pool: Pool, resource_name: str) -> tuple[ResourceType, PoolSize] | No
         row = cursor.fetchone()
     if row is None:
         return None
-    product, memory_mib, devices, devices_per_node, share, gpu_memory, cpu, memory = row
-    found = ResourceType(resource_name, product, memory_mib, devices, devices_per_node, share)
+    product, memory_mib, devices, devices_per_node, share, later, gpu_memory, cpu, memory = row
+    found = ResourceType(
+        resource_name,
+        product,
+        memory_mib,
+        devices,
+        devices_per_node,
+        share,
+        not_there_now=later,
+    )
     return found, PoolSize(cpu, memory, gpu_memory)

@@ -8,12 +8,21 @@ from fractions import Fraction
 from typing import Final, Protocol
 
 from django.db import connection
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
 from gpuaas.core.rows import Columns
-from gpuaas.inventory import files, gpu_operator, promise
+from gpuaas.inventory import files, gpu_operator, layouts, mig, promise
 from gpuaas.inventory.labels import DeviceFacts, NodeFacts
-from gpuaas.inventory.models import Closure, Cluster, Device, DeviceState, GpuBackend, Node, Pool
+from gpuaas.inventory.models import (
+    Closure,
+    Cluster,
+    Device,
+    DeviceState,
+    GpuBackend,
+    Node,
+    PlannedLayout,
+    Pool,
+)
 from gpuaas.inventory.promise import Promise
 from gpuaas.inventory.trust import Expected
 
@@ -66,7 +75,8 @@ def types_by_node(nodes: Collection[Node]) -> Mapping[int, list[TypeCount]]:
     """Return what is on each of ``nodes``, by primary key; what an import retired is left out."""
     found: defaultdict[int, list[TypeCount]] = defaultdict(list)
     for row in (
-        Device.objects.filter(node__in=nodes, retired_by_import=False)
+        Device.objects.filter(node__in=nodes, retired_by_import=False, is_present=True)
+        .exclude(layout__isnull=False, state=DeviceState.RETIRED)
         .order_by("resource_name")
         .values("node_id", "resource_name")
         .annotate(total=Count("pk"), ok=Count("pk", filter=Q(state=DeviceState.IN_SERVICE)))
@@ -135,20 +145,89 @@ def as_file(cluster: Cluster) -> str:
 
 def operators_view(cluster: Cluster) -> gpu_operator.Rendering:
     """Return what the GPU Operator of ``cluster`` has to be told, as the inventory now is."""
-    nodes = Node.objects.filter(cluster=cluster).select_related("pool").prefetch_related("devices")
-    return gpu_operator.render(_devices_of(node) for node in nodes)
+    return gpu_operator.render(_devices_of(node) for node in _nodes_to_cut(cluster))
 
 
 def expected_on(cluster: Cluster) -> dict[str, dict[str, Expected]]:
     """Return what each node should show of each type, by name, as the operator was told."""
-    nodes = Node.objects.filter(cluster=cluster).select_related("pool").prefetch_related("devices")
-    return {node.name: _expected_on(node) for node in nodes}
+    return {node.name: _expected_on(node) for node in _nodes_to_cut(cluster)}
+
+
+def _nodes_to_cut(cluster: Cluster) -> QuerySet[Node]:
+    found = Node.objects.filter(cluster=cluster).select_related("pool")
+    wanted = PlannedLayout.objects.filter(state__in=sorted(layouts.WANTS_THE_PLANNED))
+    return found.prefetch_related("devices", Prefetch("layouts", wanted, to_attr="wanted_layouts"))
+
+
+def planned_layouts() -> QuerySet[PlannedLayout]:
+    """Return every planned layout, the passed and the cancelled ones too."""
+    return PlannedLayout.objects.select_related("node__pool", "node__cluster", "created_by")
+
+
+def standing_layouts(cluster: Cluster) -> QuerySet[PlannedLayout]:
+    """Return those of ``cluster`` that are not over, the earliest first."""
+    return planned_layouts().filter(node__cluster=cluster, state__in=sorted(layouts.STANDING))
+
+
+def being_cut(cluster: Cluster) -> dict[str, str]:
+    """Return why nothing starts on the nodes that are being cut as planned, by their names."""
+    changing = planned_layouts().filter(node__cluster=cluster, state__in=sorted(layouts.CHANGING))
+    return {
+        each.node.name: f"GPU {each.gpu_index} is being cut anew, as planned"
+        if each.state != layouts.State.ROLLING_BACK
+        else f"GPU {each.gpu_index} could not be cut as planned, and is being cut back"
+        for each in changing
+    }
+
+
+def coming_layouts(*, now: datetime) -> QuerySet[PlannedLayout]:
+    """Return those that stand or will, the earliest first, and what failed and would stand now."""
+    failed = Q(state=layouts.State.FAILED.value, ends_at__gt=now)
+    return planned_layouts().filter(Q(state__in=sorted(layouts.STANDING)) | failed)
+
+
+def own_devices(node: Node) -> list[Device]:
+    """Return what ``node`` has when no planned layout stands, in service or not."""
+    there = Device.objects.filter(node=node, layout=None).exclude(state=DeviceState.RETIRED)
+    return list(there.order_by("resource_name", "ordinal"))
+
+
+def gpus_to_cut() -> list[tuple[Node, int, dict[str, int], list[dict[str, int]]]]:
+    """Return every GPU that a layout can be planned for: node, index, cut, and what else it can be.
+
+    What else are the cuts into alike devices; mixed ones can be planned all the same.
+    """
+    found: dict[tuple[int, int], list[Device]] = {}
+    for device in (
+        Device.objects.filter(layout=None, gpu_index__isnull=False, node__pool__isnull=False)
+        .exclude(state=DeviceState.RETIRED)
+        .exclude(node__cluster__gpu_operator_namespace="")
+        .select_related("node__pool", "node__cluster")
+        .order_by("node__name", "gpu_index", "resource_name", "ordinal")
+    ):
+        found.setdefault((device.node_id, device.gpu_index or 0), []).append(device)
+    return [
+        (
+            devices[0].node,
+            index,
+            dict(Counter(each.resource_name for each in devices)),
+            mig.cuts_of(devices[0].product),
+        )
+        for (_, index), devices in found.items()
+    ]
+
+
+def displaced_by(layout: PlannedLayout) -> QuerySet[Device]:
+    """Return the devices that do not exist while ``layout`` stands."""
+    return Device.objects.filter(
+        node=layout.node_id, gpu_index=layout.gpu_index, layout=None
+    ).exclude(state=DeviceState.RETIRED)
 
 
 def in_service_on(node: Node) -> dict[str, int]:
     """Return how many devices of each type ``node`` has in service."""
-    there = Device.objects.filter(node=node, state=DeviceState.IN_SERVICE).order_by()
-    counted = there.values_list("resource_name").annotate(devices=Count("pk"))
+    there = Device.objects.filter(node=node, state=DeviceState.IN_SERVICE, is_present=True)
+    counted = there.order_by().values_list("resource_name").annotate(devices=Count("pk"))
     return dict(counted)
 
 
@@ -157,7 +236,7 @@ def _expected_on(node: Node) -> dict[str, Expected]:
     replicas = gpu_operator.replicas_of(told.devices, is_shared=told.is_shared)
     totals = Counter(device.resource_name for device in told.devices)
     working = Counter(
-        d.resource_name for d in node.devices.all() if d.state == DeviceState.IN_SERVICE
+        d.resource_name for d in _wanted_on(node) if d.state == DeviceState.IN_SERVICE
     )
     return {
         name: Expected(working[name], total, replicas.get(name, 1))
@@ -165,12 +244,28 @@ def _expected_on(node: Node) -> dict[str, Expected]:
     }
 
 
+def _wanted_on(node: Node) -> list[Device]:
+    """Return what the node is to have right now, as its planned layouts are; prefetched."""
+    stand: list[PlannedLayout] = node.wanted_layouts  # type: ignore[attr-defined]
+    planned, displaced = {each.pk for each in stand}, {each.gpu_index for each in stand}
+    return [
+        device
+        for device in node.devices.all()
+        if device.state != DeviceState.RETIRED
+        and (
+            device.layout_id in planned
+            if device.layout_id is not None
+            else device.gpu_index not in displaced
+        )
+    ]
+
+
 def _devices_of(node: Node) -> gpu_operator.NodeDevices:
-    """Return what there is, in service or not: a broken device is cut all the same."""
-    there = [device for device in node.devices.all() if device.state != DeviceState.RETIRED]
+    """Return what there should be now, in service or not: a broken device is cut all the same."""
+    there = _wanted_on(node)
     return gpu_operator.NodeDevices(
         node.name,
-        tuple(_facts_of_device(device) for device in there),
+        tuple(facts_of_device(device) for device in there),
         is_shared=bool(node.pool and node.pool.is_shared),
     )
 
@@ -184,14 +279,15 @@ def _facts_of(node: Node) -> NodeFacts:
         is_schedulable=node.is_schedulable or node.is_withdrawn,
         pool=node.pool.slug if node.pool else None,
         devices=tuple(
-            _facts_of_device(device)
+            facts_of_device(device)
             for device in node.devices.all()
-            if not device.retired_by_import
+            if not device.retired_by_import and device.layout_id is None
         ),
     )
 
 
-def _facts_of_device(device: Device) -> DeviceFacts:
+def facts_of_device(device: Device) -> DeviceFacts:
+    """Return a device as the pure rules know it."""
     return DeviceFacts(
         resource_name=device.resource_name,
         ordinal=device.ordinal,
@@ -236,6 +332,7 @@ def missing_devices() -> list[Missing]:
     in_service = (
         Device.objects.filter(
             state=DeviceState.IN_SERVICE,
+            is_present=True,
             node__is_schedulable=True,
             node__reported_devices__isnull=False,
         )
@@ -269,7 +366,7 @@ def mixed_devices() -> list[Mixed]:
     claim their devices.
     """
     several = (
-        Device.objects.filter(state=DeviceState.IN_SERVICE, replicas__gt=1)
+        Device.objects.filter(state=DeviceState.IN_SERVICE, is_present=True, replicas__gt=1)
         .exclude(node__cluster__gpu_backend=GpuBackend.DRA.value)
         .exclude(~Q(node__cluster__gpu_operator_namespace=""), Q(node__pool__is_shared=False))
         .order_by("node__name", "resource_name")
@@ -289,21 +386,32 @@ def mixed_devices() -> list[Mixed]:
     ]
 
 
-def promises_of(devices: Iterable[Device]) -> dict[tuple[int, str], Promise]:
-    """Return what a unit of each type is on each node, by node and type.
+def promises_of(devices: Iterable[Device]) -> dict[int, Promise]:
+    """Return what a unit is on each of ``devices``, by primary key.
 
-    ``devices`` are all that are in service there, read with their nodes, pools and clusters.
+    ``devices`` are all that are in service there, read with their nodes, pools and clusters.  One
+    of a planned layout has those beside it that are there then; the others are as without any.
     """
-    alike: defaultdict[tuple[int, str], list[Device]] = defaultdict(list)
+    devices = list(devices)
+    planned = {each.layout_id: each for each in devices if each.layout_id is not None}
+    alike: defaultdict[tuple[int, str, int | None], list[Device]] = defaultdict(list)
     for device in devices:
-        alike[device.node_id, device.resource_name].append(device)
-    return {where: _promise_of(same) for where, same in alike.items()}
+        alike[device.node_id, device.resource_name, device.layout_id].append(device)
+    for (node, name, layout), same in alike.items():
+        if layout is not None:
+            others = alike.get((node, name, None), ())
+            same += [each for each in others if each.gpu_index != planned[layout].gpu_index]
+    promises = {where: _promise_of(same) for where, same in alike.items()}
+    return {
+        device.pk: promises[device.node_id, device.resource_name, device.layout_id]
+        for device in devices
+    }
 
 
 def promise_on(node: Node, resource_name: str) -> Promise:
     """Return what a unit of a type is on ``node``, as it now is."""
     there = list(
-        Device.objects.filter(node=node, resource_name=resource_name)
+        Device.objects.filter(node=node, resource_name=resource_name, is_present=True)
         .select_related("node__pool", "node__cluster")
         .order_by("ordinal")
     )
@@ -330,7 +438,9 @@ def slots_per_unit(node: Node, resource_name: str) -> int:
     replicas = [
         device.replicas
         for device in node.devices.all()
-        if device.resource_name == resource_name and device.state == DeviceState.IN_SERVICE
+        if device.resource_name == resource_name
+        and device.state == DeviceState.IN_SERVICE
+        and device.is_present
     ]
     return promise.slots(replicas, is_shared=bool(node.pool and node.pool.is_shared))
 

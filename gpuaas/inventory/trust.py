@@ -12,10 +12,11 @@ from typing import Final
 from gpuaas.inventory.labels import NodeReport
 
 SUCCESS: Final = "success"
+FAILED: Final = "failed"
 _WHY: Final = {
     "pending": "its GPUs are being partitioned anew",
     "rebooting": "it restarts so that its GPUs can be partitioned anew",
-    "failed": "partitioning its GPUs failed",
+    FAILED: "partitioning its GPUs failed",
 }
 
 

@@ -109,6 +109,12 @@ EVENTS: Final[Mapping[str, Event]] = {
             "A node shows other devices than the inventory has",
             frozenset({Audience.PLATFORM_ADMINS}),
         ),
+        Event("layout.failed", "A planned layout fails", frozenset({Audience.PLATFORM_ADMINS})),
+        Event(
+            "layout.late",
+            "A node is not cut back as planned",
+            frozenset({Audience.PLATFORM_ADMINS}),
+        ),
     )
 }
 

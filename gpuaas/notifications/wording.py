@@ -225,6 +225,21 @@ def _node_differs(facts: _Facts) -> tuple[str, str]:
     )
 
 
+def _layout_failed(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Not cut as planned: {facts.plain('layout', 'a GPU')}",
+        f"{facts.reason} The GPU stays as it was. Bookings of the planned devices are moved where"
+        " they fit, and flagged where they do not.",
+    )
+
+
+def _layout_late(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Not cut back yet: {facts.plain('node', 'a node')}",
+        f"{facts.reason} Nothing starts there until its GPUs are cut as before: look at the node.",
+    )
+
+
 def _budget(facts: _Facts) -> tuple[str, str]:
     month = facts.plain("month", "this month")
     percent = facts.data.get("percent")
@@ -261,6 +276,8 @@ _SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
     "device.failed": _device_failed,
     "node.frozen": _node_frozen,
     "node.differs": _node_differs,
+    "layout.failed": _layout_failed,
+    "layout.late": _layout_late,
 }
 
 

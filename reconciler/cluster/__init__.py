@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
 
+# Under which name fields of objects are ours.
+FIELD_MANAGER: Final = "gpuaas-reconciler"
 NO_ANSWER: Final = 0
 
 

@@ -29,6 +29,7 @@ from kubernetes import config as official_config
 from requests.utils import should_bypass_proxies
 
 from reconciler.cluster import (
+    FIELD_MANAGER,
     NO_ANSWER,
     Cluster,
     ClusterConflict,
@@ -40,7 +41,6 @@ from reconciler.cluster import (
     ref_to,
 )
 
-FIELD_MANAGER: Final = "gpuaas-reconciler"
 PAGE_SIZE: Final = 500
 LISTING_ATTEMPTS: Final = 3
 CONNECT_TIMEOUT_SECONDS: Final = 3.0

@@ -31,11 +31,17 @@ def config_maps(
     )
 
 
-def node_labels(node: Manifest, labels: Mapping[str, str]) -> Manifest:
-    """Return what makes ``node``, and no other of its name, carry ``labels``."""
+def node_labels(
+    node: Manifest, labels: Mapping[str, str], *, is_cordoned: bool = False
+) -> Manifest:
+    """Return what makes ``node``, and no other of its name, carry ``labels`` and our cordon.
+
+    That is all that is ever ours of a node: what is left out here is taken from it.
+    """
     metadata = node["metadata"]
-    return {
+    made: Manifest = {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": metadata["name"], "uid": metadata["uid"], "labels": dict(labels)},
     }
+    return {**made, "spec": {"unschedulable": True}} if is_cordoned else made

@@ -46,7 +46,7 @@ def act(cluster: Cluster, world: World, now: datetime) -> Outcome:
     for line in lines:
         logger.warning("node reports differently", extra={"report": line})
     world.changes.extend(f"node {line}" for line in lines)
-    return partitioning.ensure(cluster, nodes, world)
+    return partitioning.ensure(cluster, nodes, reports, world, now)
 
 
 def _as_published(report: NodeReport, published: slices.Published) -> NodeReport:

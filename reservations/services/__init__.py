@@ -19,6 +19,7 @@ from reservations.services.behalf import mate
 from reservations.services.budgets import announce_budgets
 from reservations.services.extension import extend, longest_extension
 from reservations.services.healing import Healing, heal, heal_all, heal_these
+from reservations.services.layouts import advance_layout, cancel_layout, plan_layout
 from reservations.services.limits import (
     RulesNotYours,
     RulesRefused,
@@ -95,6 +96,7 @@ __all__ = [
     "accept_offer",
     "admit",
     "advance",
+    "advance_layout",
     "announce_budgets",
     "approve",
     "authority_over",
@@ -104,6 +106,7 @@ __all__ = [
     "bound_in_words",
     "can_be_held",
     "cancel",
+    "cancel_layout",
     "cancel_series",
     "chances",
     "confirm",
@@ -123,6 +126,7 @@ __all__ = [
     "move",
     "offers_for",
     "pass_on",
+    "plan_layout",
     "reject",
     "release_no_show",
     "remind",

@@ -306,7 +306,12 @@ def _grades(devices: Sequence[Device], *, is_shared: bool) -> dict[str, trouble.
         name: trouble.Grade(
             product=max(device.product for device in same),
             memory_mib=min(device.memory_mib for device in same),
-            slots=promise.slots([device.replicas for device in same], is_shared=is_shared),
+            slots=promise.slots(
+                # What is not there right now takes nobody's slots yet.
+                [device.replicas for device in same if device.is_present]
+                or [device.replicas for device in same],
+                is_shared=is_shared,
+            ),
         )
         for name, same in by_type.items()
     }

@@ -1,6 +1,6 @@
 """Admission in one call of the database: nothing but PostgreSQL's own work is done under the lock.
 
-The function is in migration 0009; docs/design/locking.md says what it does and what it costs.
+The function is in migration 0018; docs/design/locking.md says what it does and what it costs.
 """
 
 import json

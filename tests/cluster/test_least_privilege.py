@@ -149,16 +149,42 @@ def fenced(operators_cluster: Cluster) -> Cluster:
     [
         {"metadata": {"labels": {"gpuaas.io/mine": "yes"}}},
         {"metadata": {"annotations": {"gpuaas.io/mine": "yes"}}},
-        {"spec": {"unschedulable": True}},
+        {"spec": {"unschedulable": True, "taints": [{"key": "mine", "effect": "NoExecute"}]}},
         {"spec": {"taints": [{"key": "mine", "effect": "NoExecute"}]}},
     ],
-    ids=["another-label", "annotation", "cordon", "taint"],
+    ids=["another-label", "annotation", "cordon-and-taint", "taint"],
 )
 def test_nothing_else_of_a_node_is_its_to_change(fenced: Cluster, change: dict[str, Any]) -> None:
     metadata = {"name": NODE, **change.get("metadata", {})}
     node = {"apiVersion": "v1", "kind": "Node", **change, "metadata": metadata}
 
     assert FENCE in _refusal(fenced, node)
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(conftest.BUILD_SECONDS)
+@pytest.mark.parametrize("kubeconfig", ["controlplane"], indirect=True, scope="session")
+def test_a_node_whose_gpus_are_not_the_operators_is_not_its_to_cordon(
+    fenced: Cluster, cluster: Cluster
+) -> None:
+    name = "another-node"
+    other = cluster.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+
+    refused = _refusal(fenced, {**_named(other), "spec": {"unschedulable": True}})
+    labelled = {"labels": {gpu_operator.MIG_CONFIG_LABEL: "mine"}}
+    at_once = {"metadata": {**_named(other)["metadata"], **labelled}}
+    refused_at_once = _refusal(
+        fenced, {**_named(other), **at_once, "spec": {"unschedulable": True}}
+    )
+    cluster.delete(ref_to(other), uid=other["metadata"]["uid"])
+
+    assert FENCE in refused
+    assert FENCE in refused_at_once
+
+
+def _named(node: Manifest) -> Manifest:
+    metadata = {key: node["metadata"][key] for key in ("name", "uid")}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
 
 
 def _refusal(kube: Cluster, manifest: Manifest) -> str:

@@ -8,10 +8,20 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.types.range import TimestamptzRange
 
 from gpuaas.accounts.models import Team, User
 from gpuaas.audit.models import AuditEvent
-from gpuaas.inventory.models import Closure, ClosureKind, Device, DeviceState, Node, Pool
+from gpuaas.inventory import layouts
+from gpuaas.inventory.models import (
+    Closure,
+    ClosureKind,
+    Device,
+    DeviceState,
+    Node,
+    PlannedLayout,
+    Pool,
+)
 from gpuaas.notifications.models import OutboxMessage
 from reservations import placement, policy, selectors, services
 from reservations.capacity import Window
@@ -78,6 +88,16 @@ hardware = st.fixed_dictionaries(
             st.tuples(st.sampled_from(["pool", 0, 1]), st.integers(0, 12), st.integers(1, 3)),
             max_size=1,
         ),
+        "layouts": st.lists(
+            st.tuples(
+                st.integers(0, 1),
+                st.integers(-2, 8),
+                st.integers(1, 6),
+                st.sampled_from([GPU, SLICE]),
+                st.booleans(),
+            ),
+            max_size=1,
+        ),
         "given_back": st.integers(0, 20),
     }
 )
@@ -90,6 +110,41 @@ def change(world: World, changes: dict[str, list[tuple[int, object]]]) -> None:
         Device.objects.filter(pk=devices[number].pk).update(state=state)
     for number, reported in changes["reported"]:
         Node.objects.filter(pk=nodes[number].pk).update(reported_devices=reported)
+
+
+def cut_anew(world: World, number: int, starts: int, hours: int, name: str, stands: bool) -> None:
+    """Plan that the node's slices make way for two devices of a type, past the service's rules."""
+    node = list(world.pool.nodes.order_by("pk"))[number]
+    times = layouts.Times(make.at(starts), make.at(starts + hours))
+    gone = list(node.devices.filter(resource_name=SLICE))
+    during = TimestamptzRange(times.displaced_are_gone.starts_at, times.displaced_are_gone.ends_at)
+    if DeviceHold.objects.filter(device__in=gone, during__overlap=during).exists():
+        return
+    made = [make.device(of=node, resource_name=name, ordinal=100 + n) for n in range(2)]
+    layout = PlannedLayout.objects.create(
+        node=node,
+        gpu_index=0,
+        cut={name: 2},
+        starts_at=times.starts_at,
+        ends_at=times.ends_at,
+        state_changed_at=make.NOON,
+        created_by=world.person,
+        created_at=make.NOON,
+    )
+    pks = [each.pk for each in made]
+    Device.objects.filter(pk__in=pks).update(layout=layout, is_present=stands)
+    Device.objects.filter(pk__in=[each.pk for each in gone]).update(is_present=not stands)
+    there = times.planned_exist
+    for change in times.changes:
+        closure = make.closure(of=node, at=Window(change.starts_at, change.ends_at))
+        assert closure.pk
+    DeviceHold.objects.bulk_create(
+        [
+            *(DeviceHold(device=each, during=during) for each in gone),
+            *(DeviceHold(device=d, during=TimestamptzRange(None, there.starts_at)) for d in made),
+            *(DeviceHold(device=d, during=TimestamptzRange(there.ends_at, None)) for d in made),
+        ]
+    )
 
 
 def close(world: World, target: str | int, starts: int, hours: int) -> None:
@@ -122,6 +177,8 @@ def test_it_answers_as_the_pure_rules_do(
         change(world, changes)
         for target, starts, hours in changes["closures"]:  # type: ignore[misc]
             close(world, target, starts, hours)
+        for layout in changes["layouts"]:
+            cut_anew(world, *layout)  # type: ignore[arg-type, call-arg]
         for wish in then:
             _admit_and_compare(world, wish)
     finally:

@@ -26,6 +26,7 @@ DATA: dict[str, Any] = {
     "role": "manager",
     "device": "gpu-node-1: Whole GPU #0",
     "node": "gpu-node-1",
+    "layout": "gpu-node-1: GPU 0 as one whole GPU",
     "percent": 80,
     "month": "March 2026",
     "spent": "800.00 EUR",
@@ -60,6 +61,8 @@ WHO = {
     "device.failed": (set(), "admins"),
     "node.frozen": (set(), "admins"),
     "node.differs": (set(), "admins"),
+    "layout.failed": (set(), "admins"),
+    "layout.late": (set(), "admins"),
 }
 TITLES = {
     "reservation.approved": f"Booked: {WHAT}",
@@ -85,6 +88,8 @@ TITLES = {
     "device.failed": "Failed: gpu-node-1: Whole GPU #0",
     "node.frozen": "No session starts on gpu-node-1",
     "node.differs": "Other devices than booked with: gpu-node-1",
+    "layout.failed": "Not cut as planned: gpu-node-1: GPU 0 as one whole GPU",
+    "layout.late": "Not cut back yet: gpu-node-1",
 }
 
 

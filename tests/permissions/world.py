@@ -22,6 +22,7 @@ from gpuaas.accounts.models import (
 from gpuaas.audit.models import AuditEvent
 from gpuaas.feeds import services as feeds
 from gpuaas.feeds.models import CalendarFeed
+from gpuaas.inventory import layouts
 from gpuaas.notifications import services as notifications
 from gpuaas.notifications.models import Delivery, Notice
 from reservations import services as reservations
@@ -262,6 +263,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
     node = ours.running.placed_on
     device = node.devices.earliest("pk")
     closure = make.closure(of=node, at=make.window(-48, -47))
+    layout = make.layout(of=node, at=make.window(-48, -40), state=layouts.State.OVER)
     return {
         "": Thing({}, None, {}),
         "booked": sided("public_id", lambda side: side.booked.public_id, NOWHERE),
@@ -298,6 +300,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "node": shared("number", node.pk, 0),
         "device": shared("number", device.pk, 0),
         "closure": shared("number", 0, 0),
+        "layout": shared("number", 0, 0),
         # rows of the admin site
         "team-row": row(lambda side: side.team.pk),
         "membership-row": row(lambda side: side.membership.pk),
@@ -315,6 +318,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "node-row": shared("object_id", node.pk, 0),
         "device-row": shared("object_id", device.pk, 0),
         "closure-row": shared("object_id", closure.pk, 0),
+        "layout-row": shared("object_id", layout.pk, 0),
         "nothing-row": shared("object_id", 0, 0),
         # what only the addresses of Django and allauth need
         "person": sided("id", lambda side: side.viewer.pk, 0),

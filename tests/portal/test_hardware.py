@@ -139,7 +139,7 @@ def test_an_empty_inventory_says_so(browser: Client) -> None:
     assert b"No nodes yet" in browser.get(reverse("portal:hardware")).content
 
 
-@pytest.mark.parametrize(("name", "most"), [("hardware", 10), ("node", 9)])
+@pytest.mark.parametrize(("name", "most"), [("hardware", 11), ("node", 9)])
 def test_a_page_costs_the_same_however_much_there_is(
     admin: Client,
     hardware: Pool,

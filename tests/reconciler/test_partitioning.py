@@ -124,6 +124,24 @@ def test_a_node_is_not_partitioned_anew_while_a_session_runs_on_it(managed: Inst
     assert found[gpu_operator.PLUGIN_CONFIG_LABEL] == told[gpu_operator.PLUGIN_CONFIG_LABEL]
 
 
+def test_a_label_of_ours_stays_while_a_session_runs_and_another_changes(
+    managed: Installation, simulator: Simulator
+) -> None:
+    managed.reconcile()
+    before = labels_of(managed)[gpu_operator.MIG_CONFIG_LABEL]
+    reservation = make.reservation(
+        of=managed.pool, at=make.window(-1, 5), state=lifecycle.State.ACTIVE
+    )
+    make.session(of=reservation)
+    Device.objects.filter(resource_name=GPU).update(replicas=2)
+
+    managed.reconcile()
+    managed.reconcile()
+
+    # What an apply leaves out is taken away, and without it the operator cuts nothing or anew.
+    assert labels_of(managed)[gpu_operator.MIG_CONFIG_LABEL] == before
+
+
 def test_a_node_that_the_inventory_does_not_know_well_enough_is_left_alone(
     managed: Installation,
 ) -> None:

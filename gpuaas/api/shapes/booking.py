@@ -20,7 +20,11 @@ class HoursOutput(Shape):
 
 
 class CalendarEntryOutput(Shape):
-    """Taken time: whose it is, and more of it if one may see the booking."""
+    """Taken time: whose it is, and more of it if one may see the booking.
+
+    ``whose`` is ``own``, ``team``, ``others``, or ``absent``: the device does not exist then,
+    because its GPU is planned to be cut otherwise.
+    """
 
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()

@@ -99,7 +99,7 @@ def _entry(entry: calendar.Entry, text: _Texts) -> dict[str, Any]:
         "ends_at": text[entry.ends_at],
         "whose": entry.whose,
     }
-    if entry.whose != calendar.OTHERS:
+    if entry.public_id is not None:
         shown |= {
             "reservation": str(entry.public_id),
             "team": entry.team,

@@ -18,7 +18,16 @@ from gpuaas.api.described import described, listed
 from gpuaas.api.shapes.planning import ClusterFileOutput, ImportOutput
 from gpuaas.api.views import APIView
 from gpuaas.inventory import files, selectors, services
-from gpuaas.inventory.models import Closure, ClosureKind, Cluster, Device, DeviceState, Node, Pool
+from gpuaas.inventory.models import (
+    PLANNED_BY_HAND,
+    Closure,
+    ClosureKind,
+    Cluster,
+    Device,
+    DeviceState,
+    Node,
+    Pool,
+)
 from reservations import services as reservations
 
 M = TypeVar("M", bound=Model)
@@ -64,6 +73,8 @@ class DeviceOutput(serializers.Serializer[Device]):
     state = serializers.CharField()
     state_reason = serializers.CharField()
     state_changed_at = serializers.DateTimeField(allow_null=True)
+    layout = serializers.IntegerField(source="layout_id", allow_null=True)
+    is_present = serializers.BooleanField()
 
 
 class ClosureOutput(serializers.Serializer[Closure]):
@@ -105,7 +116,7 @@ class ClosureInput(inputs.StrictInput):
 
     pool = serializers.CharField(max_length=40, required=False)
     node = serializers.IntegerField(min_value=1, required=False)
-    kind = serializers.ChoiceField(choices=ClosureKind.choices)
+    kind = serializers.ChoiceField(choices=PLANNED_BY_HAND)
     starts_at = fields.InstantField()
     ends_at = fields.InstantField()
     reason = serializers.CharField(max_length=200)
@@ -262,7 +273,7 @@ class ClosureList(APIView):
 class ClosureCancel(APIView):
     """Take a closure back."""
 
-    @described("Take a closure back", answers=ClosureOutput, refuses=(409,))
+    @described("Take a closure back", answers=ClosureOutput, refuses=(409, 422))
     def post(self, request: Request, number: int) -> Response:
         services.check_may_change(actor=caller(request))
         closure = get_object_or_404(selectors.closures(), pk=number)

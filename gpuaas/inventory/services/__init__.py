@@ -6,7 +6,7 @@ reservations lie above.
 """
 
 from gpuaas.inventory.services.closures import cancel_closure, plan_closure
-from gpuaas.inventory.services.guards import check_may_change
+from gpuaas.inventory.services.guards import check_may_change, keep_bookings_out
 from gpuaas.inventory.services.hardware import set_device_state, set_node_schedulable
 from gpuaas.inventory.services.importing import (
     ImportReport,
@@ -15,11 +15,20 @@ from gpuaas.inventory.services.importing import (
     import_file,
     import_nodes,
 )
+from gpuaas.inventory.services.layouts import (
+    Plan,
+    advance,
+    check_layout,
+    note_late,
+    write_down,
+)
 from gpuaas.inventory.services.presence import record_presence
 from gpuaas.inventory.services.refusals import (
     ClosureOver,
     ClosureRefused,
     ImportRefused,
+    LayoutBegun,
+    LayoutRefused,
     NothingToShare,
     PlatformAdminsOnly,
     ReasonMissing,
@@ -34,17 +43,24 @@ __all__ = [
     "ClosureRefused",
     "ImportRefused",
     "ImportReport",
+    "LayoutBegun",
+    "LayoutRefused",
     "NothingToShare",
+    "Plan",
     "PlatformAdminsOnly",
     "ReasonMissing",
     "StaleInventory",
     "Unchanged",
+    "advance",
     "cancel_closure",
+    "check_layout",
     "check_may_change",
     "ensure_cluster",
     "ensure_default_pool",
     "import_file",
     "import_nodes",
+    "keep_bookings_out",
+    "note_late",
     "plan_closure",
     "record_presence",
     "record_report",
@@ -52,4 +68,5 @@ __all__ = [
     "set_device_state",
     "set_node_schedulable",
     "share_devices",
+    "write_down",
 ]

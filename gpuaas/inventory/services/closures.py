@@ -7,7 +7,7 @@ from django.db import transaction
 from gpuaas.accounts.models import User
 from gpuaas.audit import services as audit
 from gpuaas.inventory import closing
-from gpuaas.inventory.models import Closure, ClosureKind, Node, Pool
+from gpuaas.inventory.models import Closure, ClosureKind, Node, PlannedLayout, Pool
 from gpuaas.inventory.services import guards
 from gpuaas.inventory.services.refusals import ClosureOver, ClosureRefused, StaleInventory
 
@@ -71,12 +71,15 @@ def cancel_closure(*, closure: Closure, actor: User, now: datetime) -> None:
     Raises:
         PlatformAdminsOnly: the actor is not one.
         ClosureOver: it has passed, or was cancelled already.
+        ClosureRefused: it belongs to a planned layout, which is what can be cancelled.
         StaleInventory: somebody else cancelled it this very moment.
     """
     guards.check_actor(actor)
     if closure.canceled_at is not None or closure.ends_at <= now:
         word = "over" if closure.canceled_at is None else "cancelled"
         raise ClosureOver(f"{closure} is {word} already")
+    if closure.layout is not None:
+        raise ClosureRefused([_of_a_layout(closure.layout)])
     with transaction.atomic():
         changed = Closure.objects.filter(pk=closure.pk, canceled_at=None).update(canceled_at=now)
         if not changed:
@@ -89,6 +92,12 @@ def cancel_closure(*, closure: Closure, actor: User, now: datetime) -> None:
             closure=str(closure),
         )
     closure.refresh_from_db()
+
+
+def _of_a_layout(layout: PlannedLayout) -> closing.Problem:
+    return closing.Problem(
+        "closure_of_a_layout", "closure", f"the planned layout needs it: cancel that one, {layout}"
+    )
 
 
 def _overlap(found: Closure) -> closing.Problem:

@@ -166,7 +166,9 @@ def _pool_for(facts: NodeFacts, node: Node | None, pools: Mapping[str, Pool]) ->
 def _import_devices(
     node: Node, devices: Iterable[DeviceFacts], changes: list[str], now: datetime
 ) -> None:
-    existing = {(d.resource_name, d.ordinal): d for d in node.devices.all()}
+    # What a planned layout makes is not in any file, and comes and goes with it.
+    own = [device for device in node.devices.all() if device.layout_id is None]
+    existing = {(d.resource_name, d.ordinal): d for d in own}
     for facts in devices:
         name = f"{node.name} {facts.resource_name} #{facts.ordinal}"
         device = existing.pop((facts.resource_name, facts.ordinal), None)

@@ -46,6 +46,22 @@ class ClosureRefused(errors.DomainError):
         self.problems = tuple(problems)
 
 
+class LayoutRefused(errors.DomainError):
+    """Rules or bookings speak against the planned layout; ``problems`` has every reason."""
+
+    code = "layout_refused"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = tuple(problems)
+
+
+class LayoutBegun(errors.DomainError):
+    """What has begun is not cancelled: its bookings count on it, and it goes back by itself."""
+
+    code = "layout_begun"
+
+
 class ClosureOver(errors.DomainError):
     """What is over or cancelled already cannot be cancelled."""
 

@@ -19,13 +19,14 @@ def record_report(
     is_ready: bool,
     now: datetime,
     frozen_because: str = "",
+    is_planned: bool = False,
 ) -> bool:
     """Keep what the cluster shows of ``node``; return whether it differs from the last time.
 
     ``reported_devices`` is None where that cannot be relied on and nothing could be before.  While
-    there is a ``frozen_because``, no session starts there.  Administrators are told of that, and
-    of a number of devices that is not the inventory's, once each.  A report older than the one that
-    is kept has no effect.
+    there is a ``frozen_because``, no session starts there.  Administrators are told of that, unless
+    it ``is_planned``, and of a number of devices that is not the inventory's, once each.  A report
+    older than the one that is kept has no effect.
     """
     devices = None if reported_devices is None else dict(reported_devices)
     frozen_because = frozen_because[:300]
@@ -48,7 +49,8 @@ def record_report(
                 is_ready=is_ready,
                 frozen_because=frozen_because,
             )
-        if changed and frozen_because and frozen_because != node.frozen_because:
+        is_news = frozen_because not in ("", node.frozen_because) and not is_planned
+        if changed and is_news:
             _tell("node.frozen", node, frozen_because, now)
         if changed and devices is not None and is_ready and devices != node.reported_devices:
             why = trust.differences(devices, selectors.in_service_on(node))
@@ -68,16 +70,20 @@ def record_reports(
 
     A node that the cluster does not show has no devices and is not ready; one that is
     ``unreadable`` keeps its last report.  One that is being partitioned keeps its last devices:
-    what it shows until that is done means nothing.  Nodes that the inventory does not know are
-    left to the import.
+    what it shows until that is done means nothing, and if it is planned nobody needs to be told.
+    Nodes that the inventory does not know are left to the import.
     """
     by_name = {report.name: report for report in reports}
-    expected = selectors.expected_on(cluster) if cluster.gpu_operator_namespace else {}
+    is_told = bool(cluster.gpu_operator_namespace)
+    expected = selectors.expected_on(cluster) if is_told else {}
+    being_cut = selectors.being_cut(cluster) if is_told else {}
     lines, same = [], []
     for node in Node.objects.filter(cluster=cluster).exclude(name__in=unreadable):
         report = by_name.get(node.name, NodeReport(node.name, {}, is_ready=False))
-        devices = report.devices if trust.is_settled(report) else node.reported_devices
-        why = trust.doubt(report, expected.get(node.name))
+        planned = being_cut.get(node.name, "")
+        is_settled = trust.is_settled(report) and not planned
+        devices = report.devices if is_settled else node.reported_devices
+        why = planned or trust.doubt(report, expected.get(node.name))
         seen = (devices, report.is_ready, why)
         if seen == (node.reported_devices, node.is_ready, node.frozen_because):
             same.append(node.pk)
@@ -86,6 +92,7 @@ def record_reports(
             reported_devices=devices,
             is_ready=report.is_ready,
             frozen_because=why,
+            is_planned=bool(planned),
             now=now,
         ):
             lines.append(f"{node.name}: {_in_words(report)}{why and f', frozen: {why}'}")

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from gpuaas.inventory import layouts
 from gpuaas.portal.cards.bookings import Badge
 
 if TYPE_CHECKING:
-    from gpuaas.inventory.models import Closure, Device, Node
+    from gpuaas.inventory.models import Closure, Device, Node, PlannedLayout
     from gpuaas.inventory.selectors import TypeCount
 
 TONES: Final = {
@@ -80,6 +81,41 @@ class ClosureCard:
     starts_at: datetime
     ends_at: datetime
     is_open: bool
+    may_cancel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutCard:
+    """One planned layout."""
+
+    number: int
+    title: str
+    reason: str
+    starts_at: datetime
+    ends_at: datetime
+    badge: Badge
+    note: str
+    may_cancel: bool
+
+
+def layout_card(layout: "PlannedLayout") -> LayoutCard:
+    """Return the card of ``layout``."""
+    state = layouts.State(layout.state)
+    tone = "secondary" if state == layouts.State.PLANNED else "warning"
+    if state in {layouts.State.FAILED, layouts.State.ROLLING_BACK} or layout.is_late:
+        tone = "danger"
+    elif state == layouts.State.STANDS:
+        tone = "success"
+    return LayoutCard(
+        number=layout.pk,
+        title=str(layout),
+        reason=layout.reason,
+        starts_at=layout.starts_at,
+        ends_at=layout.ends_at,
+        badge=Badge(state.value, state.label, tone),
+        note=layout.state_reason,
+        may_cancel=state == layouts.State.PLANNED,
+    )
 
 
 def node_card(node: "Node", types: "Iterable[TypeCount]") -> NodeCard:
@@ -113,7 +149,8 @@ def device_card(device: "Device") -> DeviceCard:
     """Return the card of ``device``; unknown things are a dash."""
     return DeviceCard(
         number=device.pk,
-        name=f"{device.resource_name} #{device.ordinal}",
+        name=f"{device.resource_name} #{device.ordinal}"
+        + ("" if device.layout_id is None else " (planned layout)"),
         product=device.product,
         memory_mib=device.memory_mib,
         share=f"{device.compute_share * 100:.0f} %",
@@ -137,6 +174,7 @@ def closure_card(closure: "Closure", *, now: datetime) -> ClosureCard:
         starts_at=closure.starts_at,
         ends_at=closure.ends_at,
         is_open=closure.starts_at <= now,
+        may_cancel=closure.layout_id is None,
     )
 
 

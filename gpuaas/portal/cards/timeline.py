@@ -10,9 +10,10 @@ from uuid import UUID
 
 from django.urls import reverse
 
+from gpuaas.inventory.promise import Guarantee
 from gpuaas.portal import wording
 from reservations import timetable
-from reservations.calendar import OTHERS, OWN
+from reservations.calendar import ABSENT, OTHERS, OWN
 from reservations.capacity import Window
 from reservations.timetable import HOUR, Taken
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 DAYS: Final = {"day": 1, "week": 7, "fortnight": 14}
 DAY: Final = timedelta(days=1)
 SHADES: Final = 4
-WHOSE: Final = {OWN: "Mine", "team": "My team's", OTHERS: "Others'"}
+WHOSE: Final = {OWN: "Mine", "team": "My team's", OTHERS: "Others'", ABSENT: "Nobody's"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,13 @@ class Line:
     url: str
 
 
+_KINDS: Final = {
+    Guarantee.EXCLUSIVE: "exclusive",
+    Guarantee.TIME_SHARED: "yours, time-shared",
+    Guarantee.SHARED: "shared",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """What is known of a pool in a period: its devices, their bookings, what is closed."""
@@ -119,16 +127,30 @@ class Sheet:
             lines += sorted(on_it, key=lambda line: line.starts_at)
         return lines
 
+    def devices(self) -> list[tuple[str, str, str]]:
+        """Return every device with its node and what a booking of it gets."""
+        return [(row.device.node.name, device_name(row), promised(row)) for row in self.rows]
+
     def _free(self, resource_name: str) -> list[Free]:
         rows = [row for row in self.rows if row.device.resource_name == resource_name]
         on_node: defaultdict[int, int] = defaultdict(int)
         for row in rows:
             on_node[row.device.node_id] += 1
-        total = len(rows)
+        since = self.within.starts_at.replace(minute=0, second=0, microsecond=0)
+        hours = -((since - self.within.ends_at) // HOUR)
+        absent = [
+            Taken(row.device.node_id, entry.starts_at, entry.ends_at)
+            for row in rows
+            for entry in row.entries
+            if entry.whose == ABSENT
+        ]
+        there = timetable.free_by_hour(on_node, absent, since=since, hours=hours)
         for node_id, count in on_node.items():
             reported = self.nodes[node_id].reported_devices if node_id in self.nodes else None
             if reported is not None:
-                on_node[node_id] = min(count, reported.get(resource_name, 0))
+                on_it = [row.device for row in rows if row.device.node_id == node_id]
+                later = sum(not device.is_present for device in on_it)
+                on_node[node_id] = min(count, reported.get(resource_name, 0) + later)
         taken = [
             Taken(row.device.node_id, entry.starts_at, entry.ends_at)
             for row in rows
@@ -139,15 +161,14 @@ class Sheet:
             taken += [
                 Taken(node, closure.starts_at, closure.ends_at, is_closure=True) for node in nodes
             ]
-        since = self.within.starts_at.replace(minute=0, second=0, microsecond=0)
-        hours = -((since - self.within.ends_at) // HOUR)
         by_hour = timetable.free_by_hour(on_node, taken, since=since, hours=hours)
-        return _runs(by_hour, since=since, total=total)
+        return _runs(list(zip(by_hour, there, strict=True)), since=since)
 
 
-def _runs(by_hour: Sequence[int], *, since: datetime, total: int) -> list[Free]:
+def _runs(by_hour: Sequence[tuple[int, int]], *, since: datetime) -> list[Free]:
+    """Return hours alike as one: what is free in them, of what is there."""
     found, at = [], since
-    for free, alike in groupby(by_hour):
+    for (free, total), alike in groupby(by_hour):
         ends_at = at + len(list(alike)) * HOUR
         found.append(Free(at, ends_at, free, total))
         at = ends_at
@@ -156,7 +177,28 @@ def _runs(by_hour: Sequence[int], *, since: datetime, total: int) -> list[Free]:
 
 def device_name(row: "Row") -> str:
     """Return how a device is called on its node."""
-    return f"{wording.resource(row.device.resource_name)} #{row.device.ordinal}"
+    name = wording.resource(row.device.resource_name)
+    if row.device.layout_id is not None:
+        return f"{name} of GPU {row.device.gpu_index}, as planned"
+    return f"{name} #{row.device.ordinal}"
+
+
+def _row_title(row: "Row") -> str:
+    name, planned = _short(row.device.resource_name), row.device.layout_id is not None
+    return f"{name} · planned" if planned else f"{name} · {row.device.ordinal}"
+
+
+def promised(row: "Row") -> str:
+    """Return what a booking of the device gets: which one it is, how much, and whose it is then."""
+    device = row.device
+    gpu = [] if device.gpu_index is None else [f"GPU {device.gpu_index}"]
+    facts = [
+        *gpu,
+        wording.gpu_memory(device.memory_mib),
+        wording.compute(device.compute_share),
+        wording.guarantee(row.promise, device.resource_name),
+    ]
+    return ", ".join(facts)
 
 
 def _short(resource_name: str) -> str:
@@ -167,6 +209,8 @@ def about(entry: "Entry") -> str:
     """Return what may be said of a booking: of others' that it is there."""
     if entry.whose == OTHERS:
         return "Booked"
+    if entry.whose == ABSENT:
+        return "Its GPU is cut otherwise then"
     return " · ".join(part for part in (entry.purpose, entry.by, entry.team) if part)
 
 
@@ -180,6 +224,12 @@ class Addresses:
     def of(self, entry: "Entry") -> str:
         """Return the booking's page; empty for others'."""
         return self._page.replace(self._some, str(entry.public_id)) if entry.public_id else ""
+
+
+def _in_short(row: "Row") -> str:
+    memory = wording.gpu_memory(row.device.memory_mib)
+    share = f"{(row.device.compute_share * 100).normalize():f} %"
+    return f"{memory} · {share} · {_KINDS[row.promise.guarantee]}"
 
 
 def as_json(sheet: Sheet, *, now: datetime) -> dict[str, Any]:
@@ -196,7 +246,9 @@ def as_json(sheet: Sheet, *, now: datetime) -> dict[str, Any]:
         devices = [
             {
                 "id": f"d{row.device.pk}",
-                "title": f"{_short(row.device.resource_name)} · {row.device.ordinal}",
+                "title": _row_title(row),
+                "gets": _in_short(row),
+                "about": f"{device_name(row)}: {promised(row)}",
                 "kind": "device",
                 "type": f"{sheet.pool.slug}/{row.device.resource_name}",
             }
@@ -257,12 +309,13 @@ def _booked(rows: "Sequence[Row]", text: Texts, now: datetime) -> list[dict[str,
         for entry in row.entries:
             if entry.whose == OTHERS:
                 continue
-            key = (entry.public_id, entry.starts_at, entry.ends_at)
+            key = (entry.public_id or row.device.pk, entry.starts_at, entry.ends_at)
             if key in bars:
                 bars[key]["rows"].append(f"d{row.device.pk}")
             else:
                 bars[key] = _bar(entry, f"d{row.device.pk}", text, now)
-                bars[key]["url"] = addresses.of(entry)
+                if entry.public_id is not None:
+                    bars[key] |= {"id": str(entry.public_id), "url": addresses.of(entry)}
     return list(bars.values())
 
 
@@ -273,7 +326,6 @@ def _bar(entry: "Entry", row: str, text: Texts, now: datetime) -> dict[str, Any]
         "end": text[entry.ends_at],
         "title": about(entry),
         "kind": entry.whose,
-        "id": str(entry.public_id),
     }
     if entry.whose == OWN and entry.ends_at > now:
         bar |= {"moves": entry.starts_at > now, "resizes": True}

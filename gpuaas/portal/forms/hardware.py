@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from gpuaas.inventory import files
-from gpuaas.inventory.models import ClosureKind, DeviceState
+from gpuaas.inventory.models import PLANNED_BY_HAND, DeviceState
 from gpuaas.portal.forms.booking import MomentField
 
 
@@ -39,7 +39,7 @@ class ClosureForm(forms.Form):
     """What is closed, from when to when; ``target`` is ``pool:<slug>`` or ``node:<id>``."""
 
     target = forms.ChoiceField(label="What")
-    kind = forms.ChoiceField(choices=ClosureKind.choices)
+    kind = forms.ChoiceField(choices=PLANNED_BY_HAND)
     starts_at = MomentField(label="From")
     ends_at = MomentField(label="Until")
     reason = forms.CharField(max_length=200, help_text="Everybody reads it.")
@@ -47,6 +47,27 @@ class ClosureForm(forms.Form):
     def __init__(self, *args: Any, targets: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["target"].choices = targets  # type: ignore[attr-defined]
+
+
+class LayoutForm(forms.Form):
+    """Which GPU (``<node id>/<index>``) is cut into what (``<type>=<count>``), and when."""
+
+    gpu = forms.ChoiceField(label="GPU")
+    cut = forms.ChoiceField(label="Cut into")
+    starts_at = MomentField(label="From")
+    ends_at = MomentField(label="Until")
+    reason = forms.CharField(max_length=200, help_text="Everybody reads it.")
+
+    def __init__(
+        self,
+        *args: Any,
+        gpus: list[tuple[str, str]],
+        cuts: list[tuple[str, str]],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["gpu"].choices = gpus  # type: ignore[attr-defined]
+        self.fields["cut"].choices = cuts  # type: ignore[attr-defined]
 
 
 class ImportForm(forms.Form):

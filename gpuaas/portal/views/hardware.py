@@ -44,6 +44,9 @@ def hardware(request: PortalRequest, user: User) -> HttpResponse:
             cards.closure_card(each, now=now)
             for each in selectors.coming_closures(now=now)[:PER_PAGE]
         ],
+        "layouts": [
+            cards.layout_card(each) for each in selectors.coming_layouts(now=now)[:PER_PAGE]
+        ],
         "may_change": user.is_platform_admin,
     }
     return render(request, "portal/hardware.html", context)

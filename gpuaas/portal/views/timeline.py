@@ -70,6 +70,7 @@ def timeline(request: PortalRequest, user: User) -> HttpResponse:
     if as_table:
         sheet = _sheet(pool, span.window, user, now)
         context["lines"] = sheet.lines()
+        context["devices"] = sheet.devices()
         context["free"] = [(wording.resource(k), v) for k, v in sorted(sheet.free().items())]
     return render(request, "portal/timeline.html", context)
 

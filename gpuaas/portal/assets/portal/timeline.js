@@ -47,7 +47,7 @@
     // --- what is shown --------------------------------------------------------------------------
     const hidden = new Set();
     const rowsOf = (rows) => rows.map((row) => ({
-      id: row.id, title: row.title, extendedProps: { kind: row.kind, type: row.type },
+      id: row.id, title: row.title, extendedProps: { kind: row.kind, type: row.type, about: row.about, gets: row.gets },
       ...(row.children ? { children: rowsOf(row.children) } : {}),
     }));
     const shown = () => bars.filter((bar) => !hidden.has(bar.kind)).map((bar, number) => ({
@@ -206,7 +206,14 @@
         eventClick: ({ event }) => { if (event.extendedProps.url) location.assign(event.extendedProps.url); },
         eventDidMount: mounted,
         resourceLabelDidMount: ({ el, resource }) => {
-          el.title = resource.title;
+          const { about, gets } = resource.extendedProps;
+          el.title = about ?? resource.title;
+          if (gets) {
+            const line = document.createElement("small");
+            line.className = "timeline-gets text-secondary";
+            line.textContent = gets;
+            el.append(line);
+          }
           el.classList.add(`is-row-${resource.extendedProps.kind}`);
         },
       });
