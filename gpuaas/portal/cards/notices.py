@@ -32,6 +32,7 @@ _GROUPS: Final = {
     "budget": "My teams",
     "device": "Hardware",
     "node": "Hardware",
+    "layout": "Hardware",
 }
 CHANNEL: Final = {Channel.PORTAL: "Here", Channel.EMAIL: "E-mail", Channel.WEBHOOK: "Webhook"}
 
