@@ -12,6 +12,7 @@ from gpuaas.audit import selectors as audit
 from gpuaas.idempotency import services as idempotency
 from gpuaas.notifications import services as notifications
 from reservations import services as reservations
+from tokenomics.services import exports
 
 SENDING_AT_MOST: Final = timedelta(seconds=60)
 
@@ -29,6 +30,13 @@ def deliver_notices() -> None:
         pass
     notifications.deliver(clock=timezone.now, until=now + SENDING_AT_MOST)
     notifications.forget(before=now - timedelta(days=settings.KEEP_NOTICES_DAYS))
+
+
+@shared_task(name="tokenomics.write_exports")
+def write_exports() -> None:
+    """Make the files of cost reports that wait, and forget old ones."""
+    exports.make_waiting(clock=timezone.now)
+    exports.forget(before=timezone.now() - exports.KEPT_FOR)
 
 
 @shared_task(name="audit.log_head")

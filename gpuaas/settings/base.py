@@ -375,6 +375,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": COLLECT_GARBAGE_INTERVAL_SECONDS,
         "options": {"expires": COLLECT_GARBAGE_INTERVAL_SECONDS},
     },
+    # Somebody watches a progress bar meanwhile: no setting.
+    "write_exports": {
+        "task": "tokenomics.write_exports",
+        "schedule": 5,
+        "options": {"expires": 5},
+    },
     "deliver_notices": {
         "task": "notifications.deliver",
         "schedule": DELIVER_INTERVAL_SECONDS,

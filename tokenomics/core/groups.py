@@ -53,6 +53,19 @@ class Group:
         return Decimal(self.used_minor) / booked if booked else None
 
 
+@dataclass(frozen=True, slots=True)
+class BookingTokens:
+    """What one model of one booking processed in a month, and what of its cost it bears."""
+
+    model: str
+    tokens: Tokens
+    amount_minor: int
+
+    def per_million(self, by: Denominator) -> Decimal | None:
+        """Return minor units per million tokens, None without tokens."""
+        return per_million(self.amount_minor, self.tokens, by)
+
+
 def whole(groups: Iterable[Group]) -> Group:
     """Return everything in one group.  What a group cannot have, the whole cannot have either."""
     found = list(groups)

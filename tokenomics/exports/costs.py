@@ -7,10 +7,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from gpuaas.core.money import digits_of
-from tokenomics.core.groups import Group
+from tokenomics.core.groups import BookingTokens, Group
 from tokenomics.core.ledger import month_after
 from tokenomics.core.lines import LineKind, StatementLine
-from tokenomics.core.unit_costs import Denominator, Tokens, per_million_of_kind
+from tokenomics.core.unit_costs import Denominator, per_million_of_kind
 from tokenomics.exports.focus import Charge, Status
 from tokenomics.exports.pdf_paper import Paper
 from tokenomics.exports.tables import Cell, Column, Kind, Row, Table
@@ -53,17 +53,6 @@ class Month:
     @property
     def name(self) -> str:
         return f"{self.month:%Y-%m}"
-
-
-@dataclass(frozen=True, slots=True)
-class BookingTokens:
-    """What one model of one booking processed in the month, and what of its cost it bears."""
-
-    reservation: str
-    model: str
-    tokens: Tokens
-    amount_minor: int
-    line: StatementLine
 
 
 def lines_table(of: Month, lines: Iterable[StatementLine]) -> Table:
@@ -146,14 +135,9 @@ def statement(
     )
 
 
-def charges(
-    of: Month, lines: Iterable[StatementLine], tokens: Iterable[BookingTokens]
-) -> Iterator[Charge]:
-    """Return every line as a charge, then the tokens of each booking, model and kind at no cost."""
-    for line in lines:
-        yield _charge(of, line)
-    for each in tokens:
-        yield from _token_charges(of, each)
+def charges(of: Month, lines: Iterable[StatementLine]) -> Iterator[Charge]:
+    """Return every line as a charge."""
+    return (_charge(of, line) for line in lines)
 
 
 def _line(of: Month, line: StatementLine) -> Row:
@@ -228,8 +212,9 @@ def _charge(of: Month, line: StatementLine) -> Charge:
     )
 
 
-def _token_charges(of: Month, each: BookingTokens) -> Iterator[Charge]:
-    base = _charge(of, each.line)
+def token_charges(of: Month, line: StatementLine, each: BookingTokens) -> Iterator[Charge]:
+    """Return the tokens of a model, a charge for each kind, in the booking of ``line``."""
+    base = _charge(of, line)
     prices = per_million_of_kind(each.amount_minor, each.tokens)
     counts = (each.tokens.computed, each.tokens.cached, each.tokens.generated)
     meters = ("Input Tokens", "Cache Read Input Tokens", "Output Tokens")

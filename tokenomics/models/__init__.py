@@ -9,6 +9,7 @@ from tokenomics.models.costs import (
     IdlePolicy,
     PeriodState,
 )
+from tokenomics.models.exports import CostExport, CostExportPiece, Format
 from tokenomics.models.inputs import CostCentre, CostCentreBudget, CostSheet
 from tokenomics.models.meters import FinalReading, MeterSeries, MeterSpan
 from tokenomics.models.past import DeviceSpan, TeamCostCentre
@@ -21,6 +22,8 @@ __all__ = [
     "CostByModel",
     "CostCentre",
     "CostCentreBudget",
+    "CostExport",
+    "CostExportPiece",
     "CostLine",
     "CostPeriod",
     "CostPool",
@@ -29,6 +32,7 @@ __all__ = [
     "DeviceSpan",
     "EnteredPrices",
     "FinalReading",
+    "Format",
     "GpuEntry",
     "GpuHour",
     "IdlePolicy",

@@ -62,18 +62,20 @@ def sees_all_money(user: User) -> bool:
     return accounts.sees_every_team(user)
 
 
-def lines_visible_to(user: User, *, now: datetime) -> QuerySet[CostLine]:
-    """Return the lines whose cost ``user`` may see."""
+def lines_visible_to(user: User | None, *, now: datetime) -> QuerySet[CostLine]:
+    """Return the lines whose cost ``user`` may see; None is the operator, at the console."""
     lines = CostLine.objects.all()
-    if sees_all_money(user):
+    if user is None or sees_all_money(user):
         return lines
     return _of_tenant(lines, user, now=now).filter(kind__in=[kind.value for kind in _THEIRS])
 
 
-def sums_visible_to(user: User, *, now: datetime) -> QuerySet[CostByModel]:
+def sums_visible_to(user: User | None, *, now: datetime) -> QuerySet[CostByModel]:
     """Return the sums by model of the bookings whose cost ``user`` may see."""
     sums = CostByModel.objects.all()
-    return sums if sees_all_money(user) else _of_tenant(sums, user, now=now)
+    if user is None or sees_all_money(user):
+        return sums
+    return _of_tenant(sums, user, now=now)
 
 
 def _of_tenant(rows: QuerySet[M], user: User, *, now: datetime) -> QuerySet[M]:
@@ -93,7 +95,7 @@ def narrowed(period: CostPeriod, lines: QuerySet[CostLine], by: Filters) -> Quer
 
 
 def grouped(
-    period: CostPeriod, *, by: str, user: User, now: datetime, filters: Filters | None = None
+    period: CostPeriod, *, by: str, user: User | None, now: datetime, filters: Filters | None = None
 ) -> list[Group]:
     """Return what ``user`` may see of ``period`` by one of `DIMENSIONS`, the dearest first.
 
