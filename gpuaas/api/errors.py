@@ -33,7 +33,8 @@ from reservations.capacity import QUANTITIES, Window
 from sessions import services as sessions
 from tokenomics import documents
 from tokenomics import services as tokenomics
-from tokenomics.services import events, usage
+from tokenomics.exports import xlsx_book
+from tokenomics.services import events, exports, usage
 
 STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     reservations.WishRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -91,6 +92,11 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     notifications.WebhookRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     documents.ScenarioRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     events.EventsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    exports.UnknownFormat: HTTPStatus.UNPROCESSABLE_ENTITY,
+    exports.NotYourStatement: HTTPStatus.FORBIDDEN,
+    exports.TooManyExports: HTTPStatus.CONFLICT,
+    exports.CannotBeMade: HTTPStatus.CONFLICT,
+    xlsx_book.TooManyRows: HTTPStatus.CONFLICT,
     usage.ToldOtherwise: HTTPStatus.CONFLICT,
     usage.TooManyEntries: HTTPStatus.UNPROCESSABLE_ENTITY,
     tokenomics.NotYourScenario: HTTPStatus.FORBIDDEN,

@@ -47,6 +47,7 @@ TAGS: Final[Mapping[str, str]] = {
     "inventory": "Clusters, nodes, devices, closures",
     "me": "Who is asking",
     "notices": "What you are told, and how",
+    "costs": "What a month cost, by any dimension, and as files",
     "planning": "What a million tokens cost, what to buy, own or rent",
     "pools": "What can be booked, what is free, rules and prices",
     "reservations": "Book, wait, decide, change, end",

@@ -6,7 +6,7 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
@@ -21,8 +21,8 @@ class PortalRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-View = Callable[Concatenate[PortalRequest, P], HttpResponse]
-PersonalView = Callable[Concatenate[PortalRequest, User, P], HttpResponse]
+View = Callable[Concatenate[PortalRequest, P], HttpResponseBase]
+PersonalView = Callable[Concatenate[PortalRequest, User, P], HttpResponseBase]
 
 
 def for_people(view: PersonalView[P]) -> View[P]:
@@ -32,7 +32,7 @@ def for_people(view: PersonalView[P]) -> View[P]:
     """
 
     @wraps(view)
-    def guarded(request: PortalRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: PortalRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if isinstance(request.user, User):
             return view(request, request.user, *args, **kwargs)
         if request.htmx:
@@ -44,13 +44,13 @@ def for_people(view: PersonalView[P]) -> View[P]:
 
 def for_administrators(
     view: PersonalView[P],
-) -> Callable[Concatenate[PortalRequest, User, P], HttpResponse]:
+) -> PersonalView[P]:
     """Call ``view`` for platform administrators; others are told that it is not theirs."""
 
     @wraps(view)
     def guarded(
         request: PortalRequest, user: User, /, *args: P.args, **kwargs: P.kwargs
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         if not user.is_platform_admin:
             raise PermissionDenied
         return view(request, user, *args, **kwargs)

@@ -47,6 +47,9 @@ SECONDS: Final = 60
 CASES: Final = 15
 # What an address is about, among the things of the permission matrix; the first that fits.
 ABOUT: Final = (
+    ("/costs/months/{month}/reservations/{public_id}/", "cost"),
+    ("/costs/months/{month}/", "month"),
+    ("/costs/exports/{public_id}/", "export"),
     ("/pools/{slug}/", "pool"),
     ("/teams/{slug}/members/{number}/", "member"),
     ("/teams/{slug}/", "team"),

@@ -113,6 +113,8 @@ def _webhook(world: World, team: str) -> dict[str, Any]:
 
 # The second argument is the slug of the team that the request is about.
 BODIES: Final[dict[str, Body]] = {
+    "POST api:cost-exports": lambda _world, _team: {"format": "csv"},
+    "POST portal:cost_export": lambda _world, _team: {"format": "csv"},
     "GET api:availability": _hours,
     "GET api:calendar": _window,
     "GET api:free-windows": _chance,

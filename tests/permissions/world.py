@@ -34,10 +34,13 @@ from sessions import services as sessions
 from sessions.models import WorkspaceSession
 from tests import make
 from tests.notifications.tellers import announce
+from tests.reports.months import ENDS, Month
 from tests.unit.planning.scenarios import priceless
 from tokenomics import documents
 from tokenomics import services as planning
-from tokenomics.models import SavedScenario
+from tokenomics.core.lines import LineKind
+from tokenomics.models import CostExport, SavedScenario
+from tokenomics.services import exports
 
 if TYPE_CHECKING:
     from tests.permissions.calls import Answer
@@ -134,6 +137,7 @@ def build(now: datetime) -> World:
         "inactive": inactive,
     }
     connection.check_constraints()  # what a commit would do: the audit events get their links
+    _month(pool, ours, theirs)
     cookies = {role: _cookie(person) for role, person in people.items() if person is not None}
     User.objects.filter(pk=inactive.pk).update(is_active=False)
     return World(
@@ -244,6 +248,23 @@ def _template(pool: Any, team: Team, member: User, now: datetime) -> BookingTemp
     )
 
 
+def _month(pool: Any, *sides: Side) -> None:
+    """Make a month in which the running booking of each side costs something."""
+    month = Month(pool=pool)
+    for side in sides:
+        month.line(
+            LineKind.BOOKED_USED,
+            100,
+            team=side.team,
+            user=side.member,
+            reservation=side.running,
+            cost_centre=f"CC-{side.team.slug}",
+        )
+    month.summed()
+    for side in sides:
+        exports.ask(period=month.period, form="csv", actor=side.member, now=ENDS)
+
+
 def _cookie(person: User) -> str:
     client = Client()
     client.force_login(person)
@@ -293,6 +314,17 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         ),
         "notice": sided("number", lambda side: side.notice.pk, 0),
         "feed": sided("number", lambda side: side.feed.pk, 0),
+        "month": shared("month", "2026-10", "1999-01"),
+        "cost": Thing(
+            {"month": "2026-10", "public_id": ours.running.public_id},
+            {"month": "2026-10", "public_id": theirs.running.public_id},
+            {"month": "2026-10", "public_id": NOWHERE},
+        ),
+        "export": sided(
+            "public_id",
+            lambda side: CostExport.objects.get(requested_by=side.member).public_id,
+            NOWHERE,
+        ),
         "secret": sided("secret", lambda side: side.secret, "nothing"),
         "named-team": sided("team", lambda side: side.team.slug, "nowhere-team"),
         "pool": shared("slug", ours.running.pool.slug, "nowhere"),

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from gpuaas.accounts.models import MembershipRole, OrganisationRole, Team, User
-from gpuaas.inventory.models import Pool
+from gpuaas.inventory.models import Node, Pool
 from reservations import lifecycle
 from reservations.capacity import Window
 from reservations.models import Reservation
@@ -120,6 +120,13 @@ class Month:
     def summed(self) -> "Month":
         """Add up what reports read, and what there was to pay."""
         sums.refresh(self.period)
+        self.period.names = {
+            "users": {str(user.pk): user.username for user in User.objects.all()},
+            "pools": {str(pool.pk): pool.slug for pool in Pool.objects.all()},
+            "nodes": {str(node.pk): node.name for node in Node.objects.all()},
+            "teams": {str(team.pk): team.slug for team in Team.objects.all()},
+        }
+        self.period.save()
         amounts: dict[str, int] = {}
         for line in CostLine.objects.filter(period=self.period):
             for name, amount in line.amounts.items():

@@ -18,6 +18,13 @@ from tokenomics.models.exports import CostExport, CostExportPiece, Format
 from tokenomics.selectors import lines as lines_of
 from tokenomics.selectors import reports
 
+CONTENT_TYPES: Final = {
+    Format.CSV.value: "text/csv; charset=utf-8",
+    Format.FOCUS.value: "text/csv; charset=utf-8",
+    Format.PDF.value: "application/pdf",
+    Format.XLSX.value: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+MEDIA_TYPES: Final = [kind.partition(";")[0] for kind in CONTENT_TYPES.values()]
 Progress = Callable[[int], object]
 _BY: Final = (("cost_centre", "Cost centre"), ("team", "Team"), ("model", "Model"))
 

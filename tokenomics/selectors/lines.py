@@ -13,14 +13,13 @@ from tokenomics.models.costs import CostLine, CostPeriod
 
 AT_ONCE: Final = 2_000
 _BOOKED: Final = [LineKind.BOOKED_USED.value, LineKind.BOOKED_UNUSED.value]
+# What a line names: the column with its key, and under what the month keeps names.
 _NAMED: Final = {
-    "team": "team__name",
-    "user": "user__username",
-    "pool": "pool__name",
-    "node": "node__name",
-    "device": "device__ordinal",
-    "reservation": "reservation__public_id",
-    "approved_by": "adjustment__approved_by__username",
+    "team": ("team_id", "teams"),
+    "user": ("user_id", "users"),
+    "pool": ("pool_id", "pools"),
+    "node": ("node_id", "nodes"),
+    "device": ("device_id", "devices"),
 }
 _PLAIN: Final = (
     *("number", "kind", "currency", "amounts", "amount_minor", "cost_centre", "purpose"),
@@ -120,17 +119,25 @@ def tokens_beside(
 
 
 def _piece(period: CostPeriod, rows: QuerySet[CostLine]) -> list[StatementLine]:
-    found = rows.values(*_PLAIN, **{f"its_{name}": F(path) for name, path in _NAMED.items()})
+    keys = (column for column, _ in _NAMED.values())
+    found = rows.values(
+        *(*_PLAIN, *keys),
+        public_id=F("reservation__public_id"),
+        approver=F("adjustment__approved_by__username"),
+    )
     return [_line(period, row) for row in found]
 
 
 def _line(period: CostPeriod, row: dict[str, Any]) -> StatementLine:
-    named: dict[str, Any] = {name: _text(row.pop(f"its_{name}")) for name in _NAMED}
-    if named["device"]:
-        named["device"] = f"{row['resource_name']} {named['device']}"
-    kind = LineKind(row.pop("kind"))
-    return StatementLine(period=period.month, kind=kind, **row, **named)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    named: dict[str, Any] = {}
+    for name, (column, kept) in _NAMED.items():
+        key = row.pop(column)
+        named[name] = "" if key is None else str(period.names.get(kept, {}).get(str(key), key))
+    return StatementLine(
+        period=period.month,
+        kind=LineKind(row.pop("kind")),
+        reservation=str(row.pop("public_id") or ""),
+        approved_by=row.pop("approver") or "",
+        **row,
+        **named,
+    )

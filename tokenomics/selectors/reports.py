@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
@@ -15,15 +16,18 @@ from django.db.models.functions import Coalesce
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Team, User
 from gpuaas.inventory.models import Pool
-from tokenomics.core.groups import Group
-from tokenomics.core.lines import LineKind
+from tokenomics.core.groups import NO_TOKENS, BookingTokens, Group
+from tokenomics.core.lines import LineKind, StatementLine
 from tokenomics.core.unit_costs import Tokens
 from tokenomics.models.costs import CostLine, CostPeriod
 from tokenomics.models.sums import CostByModel
-from tokenomics.models.usage import UsageHour
+from tokenomics.models.usage import GpuHour, UsageEntry, UsageHour
+from tokenomics.selectors.lines import in_pieces, tokens_of
+from tokenomics.selectors.usage import Coverage, coverage_of
 
 DIMENSIONS: Final = ("cost_centre", "team", "project", "user", "pool", "model", "reservation")
 NO_MODEL: Final = "(no tokens)"
+_PARTS: Final = ("used_minor", "unused_minor", "idle_minor", "other_minor")
 _BOOKED: Final = (LineKind.BOOKED_USED, LineKind.BOOKED_UNUSED)
 _THEIRS: Final = (*_BOOKED, LineKind.ADJUSTMENT, LineKind.CORRECTION)
 _IDLE: Final = (LineKind.IDLE, LineKind.STRANDED)
@@ -35,10 +39,8 @@ _LINE: Final = {
     "project": "purpose",
     "user": "user_id",
     "pool": "pool_id",
-    "reservation": "reservation_id",
 }
 _SUM: Final = {**_LINE, "model": "model"}
-del _SUM["reservation"]
 # How a filter's value names what it is about.
 _LOOKUPS: Final = {
     "cost_centre": "cost_centre",
@@ -46,8 +48,10 @@ _LOOKUPS: Final = {
     "project": "purpose",
     "user": "user__username",
     "pool": "pool__slug",
-    "reservation": "reservation__public_id",
 }
+MOST_BOOKINGS: Final = 500
+MONTHS_OF_A_TREND: Final = 6
+MOST_READINGS: Final = 50
 Filters = Mapping[str, str]
 M = TypeVar("M", CostLine, CostByModel)
 
@@ -100,10 +104,12 @@ def grouped(
     """Return what ``user`` may see of ``period`` by one of `DIMENSIONS`, the dearest first.
 
     At most four queries.  By model there are amounts of bookings with tokens only, and the rest as
-    `NO_MODEL`; what is no booking is in no model.  Groups of reservations have no tokens here:
-    `with_tokens` looks them up for those that are shown.
+    `NO_MODEL`; what is no booking is in no model.  Of bookings there are the `MOST_BOOKINGS`
+    dearest.
     """
     filters = filters or {}
+    if by == "reservation":
+        return _bookings(period, narrowed(period, lines_visible_to(user, now=now), filters))
     sums = _sums(period, by, sums_visible_to(user, now=now), filters)
     if by == "model":
         return _named(by, sums.values())
@@ -115,23 +121,92 @@ def grouped(
     return _named(by, groups.values())
 
 
+def trend(
+    period: CostPeriod, *, user: User | None, now: datetime
+) -> list[tuple[str, dict[str, int]]]:
+    """Return what ``user`` may see of ``period`` and the months before it, the earliest first."""
+    before = CostPeriod.objects.filter(month__lte=period.month, currency=period.currency)
+    months = {each.pk: str(each) for each in before.order_by("-month")[:MONTHS_OF_A_TREND]}
+    lines = lines_visible_to(user, now=now).filter(period__in=months)
+    groups = _groups(lines, "period_id")
+    empty = Group("", "")
+    return [
+        (name, {part: getattr(groups.get(str(pk), empty), part) for part in _PARTS})
+        for pk, name in sorted(months.items(), key=lambda month: month[1])
+    ]
+
+
+def totals(periods: Iterable[CostPeriod], *, user: User | None, now: datetime) -> dict[int, int]:
+    """Return what ``user`` may see of each of ``periods``, by its key."""
+    lines = lines_visible_to(user, now=now).filter(period__in=list(periods))
+    found = lines.order_by().values_list("period_id").annotate(total=Sum("amount_minor"))
+    return dict(found)
+
+
+@dataclass(frozen=True, slots=True)
+class BookingCost:
+    """What a booking costs in a month, and what that is made of.
+
+    ``readings`` are the last of the ledger, ``gpus`` what each device did; both of this month.
+    """
+
+    public_id: str
+    lines: list[StatementLine]
+    models: list[BookingTokens]
+    coverage: Coverage
+    readings: list[UsageEntry]
+    reading_count: int
+    gpus: list[dict[str, Any]]
+
+    @property
+    def total_minor(self) -> int:
+        return sum(line.amount_minor for line in self.lines)
+
+
+def booking_cost(
+    period: CostPeriod, public_id: UUID, *, user: User, now: datetime
+) -> BookingCost | None:
+    """Return what a booking costs in ``period``; None where ``user`` may see nothing of it."""
+    visible = lines_visible_to(user, now=now).filter(
+        period=period, reservation__public_id=public_id
+    )
+    first = visible.select_related("reservation").order_by("number").first()
+    if first is None or first.reservation is None:
+        return None
+    reservation = first.reservation
+    lines = [line for piece in in_pieces(period, visible) for line in piece]
+    entries = UsageEntry.objects.filter(reservation=reservation, charged_month=period.month)
+    hours = GpuHour.objects.filter(reservation=reservation, charged_month=period.month)
+    sums = ("seen_ms", "active_ms", "active_seen_ms", "energy_mj", "measured_ms")
+    return BookingCost(
+        public_id=str(public_id),
+        lines=lines,
+        models=tokens_of(period, [reservation.pk]).get(reservation.pk, []),
+        coverage=coverage_of(reservation, now=now),
+        readings=list(entries.order_by("-ended_at", "-pk")[:MOST_READINGS]),
+        reading_count=entries.count(),
+        gpus=[
+            dict(row)
+            for row in hours.order_by("gpu_uuid", "instance")
+            .values("gpu_uuid", "instance")
+            .annotate(**{f"total_{name}": Sum(name) for name in sums})
+        ],
+    )
+
+
 def _where(by: Filters) -> dict[str, str]:
     return {_LOOKUPS[name]: value for name, value in by.items() if name in _LOOKUPS}
 
 
 def _groups(lines: QuerySet[CostLine], column: str) -> dict[str, Group]:
-    def amount(kinds: Iterable[LineKind]) -> Coalesce:
-        chosen = Q(kind__in=[kind.value for kind in kinds])
-        return Coalesce(Sum("amount_minor", filter=chosen), 0)
-
     found = (
         lines.order_by()
         .values_list(column)
         .annotate(
-            used=amount([LineKind.BOOKED_USED]),
-            unused=amount([LineKind.BOOKED_UNUSED]),
-            idle=amount(_IDLE),
-            other=amount(_OTHER),
+            used=_amount([LineKind.BOOKED_USED]),
+            unused=_amount([LineKind.BOOKED_UNUSED]),
+            idle=_amount(_IDLE),
+            other=_amount(_OTHER),
             total=Sum("amount_minor"),
             device_time=Sum("device_ms"),
             gpu_time=Sum("gpu_ns"),
@@ -139,6 +214,47 @@ def _groups(lines: QuerySet[CostLine], column: str) -> dict[str, Group]:
         )
     )
     return {_key(key): _group(_key(key), figures) for key, *figures in found}
+
+
+def _bookings(period: CostPeriod, lines: QuerySet[CostLine]) -> list[Group]:
+    dearest = (
+        lines.filter(reservation__isnull=False)
+        .values("reservation_id", "reservation__public_id", "purpose", "user__username")
+        .annotate(
+            used=_amount([LineKind.BOOKED_USED]),
+            unused=_amount([LineKind.BOOKED_UNUSED]),
+            other=_amount(_OTHER),
+            total=Sum("amount_minor"),
+            device_time=Sum("device_ms"),
+            gpu_time=Sum("gpu_ns"),
+        )
+        .order_by("-total", "reservation_id")[:MOST_BOOKINGS]
+    )
+    rows: list[dict[str, Any]] = [dict(row) for row in dearest]
+    tokens = tokens_of(period, [row["reservation_id"] for row in rows])
+    return [_booking(row, tokens.get(row["reservation_id"], [])) for row in rows]
+
+
+def _booking(row: dict[str, Any], tokens: list[BookingTokens]) -> Group:
+    whose = row["user__username"] or "somebody"
+    return Group(
+        key=str(row["reservation__public_id"]),
+        name=f"{row['purpose'] or 'Booking'} ({whose})",
+        used_minor=row["used"],
+        unused_minor=row["unused"],
+        other_minor=row["other"],
+        total_minor=row["total"],
+        device_ms=row["device_time"],
+        gpu_ns=row["gpu_time"],
+        bookings=1,
+        tokens=sum((each.tokens for each in tokens), NO_TOKENS),
+        covered_minor=sum(each.amount_minor for each in tokens),
+    )
+
+
+def _amount(kinds: Iterable[LineKind]) -> Coalesce:
+    chosen = Q(kind__in=[kind.value for kind in kinds])
+    return Coalesce(Sum("amount_minor", filter=chosen), 0)
 
 
 def _group(key: str, figures: Iterable[Any]) -> Group:
@@ -150,8 +266,6 @@ def _sums(
     period: CostPeriod, by: str, sums: QuerySet[CostByModel], filters: Filters
 ) -> dict[str, Group]:
     """Return tokens, and what the lines with tokens cost, of each group; by model all of it."""
-    if by == "reservation" or "reservation" in filters:
-        return {}
     chosen = sums.filter(period=period, **_where(filters))
     if model := filters.get("model"):
         chosen = chosen.filter(model=model)
