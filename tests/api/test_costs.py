@@ -150,7 +150,7 @@ def test_a_misspelled_filter_is_said(finn: APIClient) -> None:
 def test_a_short_file_is_there_at_once(finn: APIClient, form: str) -> None:
     made = finn.post(f"{OCTOBER}exports/", {"format": form}, format="json").json()
 
-    file = finn.get(made["url"])
+    file: Any = finn.get(made["url"])
     content = b"".join(file.streaming_content)
     assert len(content) == made["size"]
     assert made["problem"] == ""

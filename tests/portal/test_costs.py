@@ -144,7 +144,7 @@ def ask(client: Client, form: str, **more: str) -> str:
 def test_a_short_file_is_there_at_once(finn: Client, form: str) -> None:
     answer = finn.get(ask(finn, form, bom="1"))
 
-    content = b"".join(answer)  # type: ignore[call-overload]
+    content = b"".join(answer)
     assert len(content) == int(answer["Content-Length"]) > 0
     assert answer["Content-Disposition"].startswith('attachment; filename="costs-2026-10.')
     assert content.startswith(b"\xef\xbb\xbf") == (form == "csv")

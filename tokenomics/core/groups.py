@@ -2,13 +2,45 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import Final
 
 from tokenomics.core.lines import NS_PER_HOUR
-from tokenomics.core.unit_costs import Denominator, Tokens, per_million
+from tokenomics.core.per_million import Denominator, Tokens, Worth
 
 NO_TOKENS: Final = Tokens()
+MILLION: Final = 1_000_000
+_WORTH: Final = Worth()
+_DIGITS: Final = Decimal("0.0001")
+
+
+def rate(amount_minor: int, tokens: Tokens, by: Denominator) -> Decimal | None:
+    """Return minor units per million tokens to four digits; None, "no tokens", where none count."""
+    counted = tokens.by(by, _WORTH)
+    return _rounded(amount_minor * MILLION / counted) if counted else None
+
+
+def rates_by_kind(
+    amount_minor: int, tokens: Tokens
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Return what a million computed, cached and generated tokens cost, split by their worth.
+
+    Minor units to four digits; None where there are none of a kind.  The three, times their tokens,
+    add up to the amount but for the rounding of each.
+    """
+    counted = tokens.by(Denominator.WEIGHTED, _WORTH)
+    whole = amount_minor * MILLION / counted if counted else Fraction(0)
+    return (
+        _rounded(whole * _WORTH.computed) if tokens.prompt_computed else None,
+        _rounded(whole * _WORTH.cached) if tokens.prompt_cached else None,
+        _rounded(whole) if tokens.generated else None,
+    )
+
+
+def _rounded(number: Fraction) -> Decimal:
+    exact = Decimal(number.numerator) / number.denominator
+    return exact.quantize(_DIGITS, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +65,7 @@ class Group:
 
     def per_million(self, by: Denominator) -> Decimal | None:
         """Return minor units per million tokens, None without tokens."""
-        return per_million(self.covered_minor, self.tokens, by)
+        return rate(self.covered_minor, self.tokens, by)
 
     @property
     def gpu_hours(self) -> Decimal | None:
@@ -63,7 +95,7 @@ class BookingTokens:
 
     def per_million(self, by: Denominator) -> Decimal | None:
         """Return minor units per million tokens, None without tokens."""
-        return per_million(self.amount_minor, self.tokens, by)
+        return rate(self.amount_minor, self.tokens, by)
 
 
 def whole(groups: Iterable[Group]) -> Group:

@@ -7,10 +7,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from gpuaas.core.money import digits_of
-from tokenomics.core.groups import BookingTokens, Group
+from tokenomics.core.groups import BookingTokens, Group, rates_by_kind
 from tokenomics.core.ledger import month_after
 from tokenomics.core.lines import LineKind, StatementLine
-from tokenomics.core.unit_costs import Denominator, per_million_of_kind
+from tokenomics.core.per_million import Denominator
 from tokenomics.exports.focus import Charge, Status
 from tokenomics.exports.pdf_paper import Paper
 from tokenomics.exports.tables import Cell, Column, Kind, Row, Table
@@ -163,8 +163,8 @@ def _group(of: Month, group: Group) -> Row:
         group.idle_minor,
         group.other_minor,
         group.total_minor,
-        group.tokens.computed,
-        group.tokens.cached,
+        group.tokens.prompt_computed,
+        group.tokens.prompt_cached,
         group.tokens.generated,
         group.covered_minor,
         *(None if rate is None else rate.scaleb(-digits_of(of.currency)) for rate in rates),
@@ -215,8 +215,8 @@ def _charge(of: Month, line: StatementLine) -> Charge:
 def token_charges(of: Month, line: StatementLine, each: BookingTokens) -> Iterator[Charge]:
     """Return the tokens of a model, a charge for each kind, in the booking of ``line``."""
     base = _charge(of, line)
-    prices = per_million_of_kind(each.amount_minor, each.tokens)
-    counts = (each.tokens.computed, each.tokens.cached, each.tokens.generated)
+    prices = rates_by_kind(each.amount_minor, each.tokens)
+    counts = (each.tokens.prompt_computed, each.tokens.prompt_cached, each.tokens.generated)
     meters = ("Input Tokens", "Cache Read Input Tokens", "Output Tokens")
     for meter, count, price in zip(meters, counts, prices, strict=True):
         if count:

@@ -8,7 +8,7 @@ from django.db.models import F, Min, QuerySet
 
 from tokenomics.core.groups import BookingTokens
 from tokenomics.core.lines import LineKind, StatementLine
-from tokenomics.core.unit_costs import Tokens
+from tokenomics.core.per_million import Tokens
 from tokenomics.models.costs import CostLine, CostPeriod
 
 AT_ONCE: Final = 2_000
@@ -26,9 +26,9 @@ _PLAIN: Final = (
     *("resource_name", "starts_at", "ends_at", "device_ms", "gpu_ns", "is_measured"),
     *("corrects", "reason"),
 )
-# Readings and events are two views of the same tokens, and both can only miss some: for each
-# booking and model the one that saw more counts.  A booking's amount is split by the tokens that
-# its models processed, each part rounded along the way, so that the parts add up to it.
+# Readings and events are two views of the same tokens: counters saw all that an engine did, events
+# stand in where there are none.  A booking's amount is split by the tokens that its models
+# processed, each part rounded along the way, so that the parts add up to it.
 TOKENS_BY_BOOKING: Final = """
 WITH seen AS (
     SELECT reservation_id, model, team_id, pool_id, is_reading, sum(prompt_computed) AS computed,
@@ -36,7 +36,7 @@ WITH seen AS (
     FROM tokenomics_usagehour WHERE charged_month = %(month)s {only} GROUP BY 1, 2, 3, 4, 5
 ), tokens AS (
     SELECT DISTINCT ON (reservation_id, model) * FROM seen
-    ORDER BY reservation_id, model, computed + cached + generated DESC, is_reading
+    ORDER BY reservation_id, model, is_reading DESC
 ), booking AS (
     SELECT reservation_id, cost_centre, team_id, user_id, pool_id, purpose,
         sum(amount_minor) AS amount

@@ -18,7 +18,7 @@ from gpuaas.accounts.models import Team, User
 from gpuaas.inventory.models import Pool
 from tokenomics.core.groups import NO_TOKENS, BookingTokens, Group
 from tokenomics.core.lines import LineKind, StatementLine
-from tokenomics.core.unit_costs import Tokens
+from tokenomics.core.per_million import Tokens
 from tokenomics.models.costs import CostLine, CostPeriod
 from tokenomics.models.sums import CostByModel
 from tokenomics.models.usage import GpuHour, UsageEntry, UsageHour
@@ -192,6 +192,11 @@ def booking_cost(
             .annotate(**{f"total_{name}": Sum(name) for name in sums})
         ],
     )
+
+
+def readings_of(period: CostPeriod, public_id: UUID) -> QuerySet[UsageEntry]:
+    """Return the entries of a booking that count in ``period``; `booking_cost` tells who may."""
+    return UsageEntry.objects.filter(reservation__public_id=public_id, charged_month=period.month)
 
 
 def _where(by: Filters) -> dict[str, str]:

@@ -50,7 +50,7 @@ from tokenomics.models import (
 )
 from tokenomics.selectors import capacity as selectors
 from tokenomics.selectors import costs
-from tokenomics.services import past
+from tokenomics.services import past, sums
 
 _COLUMNS: Final = (
     "period_id",
@@ -134,6 +134,7 @@ def write(period: CostPeriod, *, now: datetime) -> None:
     period.summary = _summary(cost, months, pools)
     period.names = _names()
     period.save()
+    sums.refresh(period)
 
 
 def _sheet() -> tuple[Sheet, CostSheet]:

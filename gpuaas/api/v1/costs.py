@@ -25,7 +25,7 @@ from gpuaas.api.views import APIView
 from gpuaas.core.money import digits_of
 from tokenomics.core.groups import BookingTokens, Group
 from tokenomics.core.lines import StatementLine
-from tokenomics.core.unit_costs import Denominator, Tokens
+from tokenomics.core.per_million import Denominator, Tokens
 from tokenomics.models import CostExport, CostLine, CostPeriod, Format, UsageEntry
 from tokenomics.selectors import exports as files
 from tokenomics.selectors import lines as lines_of
@@ -133,9 +133,7 @@ class BookingReadings(APIView):
     @listed("List a booking's meter readings", shapes.ReadingOutput)
     def get(self, request: Request, month: str, public_id: UUID) -> Response:
         _booking(request, month, public_id)
-        entries = UsageEntry.objects.filter(
-            reservation__public_id=public_id, charged_month=_period(month).month
-        )
+        entries = reports.readings_of(_period(month), public_id)
         return pages.page_of(entries, request, by=("ended_at", "id"), show=_readings)
 
 
@@ -275,8 +273,8 @@ def _rates(of: Group | BookingTokens, period: CostPeriod) -> dict[str, str | Non
 
 def _tokens(tokens: Tokens) -> dict[str, int]:
     return {
-        "prompt_computed": tokens.computed,
-        "prompt_cached": tokens.cached,
+        "prompt_computed": tokens.prompt_computed,
+        "prompt_cached": tokens.prompt_cached,
         "generated": tokens.generated,
     }
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gpuaas.core.money import Money, digits_of
 from tokenomics.core.groups import Group, whole
-from tokenomics.core.unit_costs import Denominator
+from tokenomics.core.per_million import Denominator, Tokens
 from tokenomics.exports.costs import SAID
 from tokenomics.models import CostExport, CostPeriod, PeriodState
 from tokenomics.selectors.reports import BookingCost
@@ -123,7 +123,7 @@ def row_card(group: Group, total: Group, currency: str) -> RowCard:
         gpu_hours="" if group.gpu_hours is None else f"{group.gpu_hours:,.1f}",
         used=percent(used),
         bookings="" if group.bookings is None else f"{group.bookings:,}",
-        tokens=tokens(group.tokens.total),
+        tokens=tokens(_all(group.tokens)),
         rates=tuple(rate(group.per_million(by), currency) for by in Denominator),
         covered=percent(group.covered),
     )
@@ -174,7 +174,7 @@ def booking_card(cost: BookingCost, period: CostPeriod) -> BookingCard:
         models=tuple(
             (
                 each.model,
-                tokens(each.tokens.total),
+                tokens(_all(each.tokens)),
                 money(each.amount_minor, currency),
                 tuple(rate(each.per_million(by), currency) for by in Denominator),
             )
@@ -192,6 +192,10 @@ def _gpu(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
     energy = f"{row['total_energy_mj'] / 3.6e9:,.2f} kWh" if row["total_measured_ms"] else "unknown"
     name = f"{row['gpu_uuid']} {row['instance']}".strip()
     return name, f"{seen / 3_600_000:,.1f} h", active, energy
+
+
+def _all(counted: Tokens) -> int:
+    return counted.processed + counted.prompt_cached
 
 
 def _decimal(ratio: Fraction | None) -> Decimal | None:

@@ -16,7 +16,7 @@ from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import costs as cards
-from tokenomics.core.unit_costs import Denominator
+from tokenomics.core.per_million import Denominator
 from tokenomics.models import CostPeriod, Format
 from tokenomics.selectors import exports as files
 from tokenomics.selectors import reports
