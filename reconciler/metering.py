@@ -5,8 +5,9 @@ shows nonsense spoils its own reading and no other.  A look asks the cluster and
 """
 
 import logging
+import math
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -16,19 +17,21 @@ from typing import Final
 from gpuaas.core import locks
 from gpuaas.inventory.models import Cluster
 from reconciler import cluster as port
-from reconciler import connections, holding, naming
+from reconciler import connections, holding, naming, presence
 from reconciler.cluster import ClusterError, Manifest
 from reservations import selectors as reservations
 from reservations.selectors import HeldDevice
 from sessions import selectors as sessions
+from sessions import services
 from sessions.models import WorkspaceSession
 from sessions.spec import NAMESPACE_PREFIX
+from tokenomics import selectors as usage
 from tokenomics.core import engines, telemetry
 from tokenomics.core.engines.reading import MODEL_UNKNOWN, model_of
 from tokenomics.core.exposition import BadExposition
 from tokenomics.core.telemetry import Board
 from tokenomics.services import meters
-from tokenomics.services.meters import EngineLook
+from tokenomics.services.meters import EngineLook, Holder
 
 logger = logging.getLogger(__name__)
 
@@ -117,10 +120,20 @@ def read(*, cluster: Cluster, kube: port.Cluster, clock: Callable[[], datetime])
             looks = pool.map(lambda targets: look_at_all(kube, targets), wanted.values())
             shown = pool.map(lambda target: _boards(kube, target), exporters)
             found, boards = list(looks), list(shown)
+            workspaces = presence.workspaces_among(pods)
+            quiet = list(
+                pool.map(
+                    lambda name: presence.quiet_seconds(kube, name, workspaces.get(name)), wanted
+                )
+            )
         now = clock()
         for session, seen in zip(by_namespace.values(), found, strict=True):
             _book(session, seen, now=now, report=report)
-        _book_boards(cluster, zip(exporters, boards, strict=True), going, now=now, report=report)
+        held = reservations.held_devices(cluster, now=now)
+        gpus = _book_boards(
+            cluster, zip(exporters, boards, strict=True), going, held, now=now, report=report
+        )
+        _note_work(going, held, gpus, dict(zip(wanted, quiet, strict=True)), now=now)
     return report
 
 
@@ -252,13 +265,16 @@ def _book_boards(
     cluster: Cluster,
     shown: Iterable[tuple[Target, list[Board] | str]],
     going: Iterable[WorkspaceSession],
+    devices: Iterable[HeldDevice],
     *,
     now: datetime,
     report: Report,
-) -> None:
+) -> Mapping[int, list[float | None]]:
+    """Book what the GPUs did, and return how active those of each reservation are."""
+    seen: list[tuple[Board, dict[str, Holder]]] = []
     by_namespace = {each.namespace: each.reservation_id for each in going}
     held: defaultdict[str, list[HeldDevice]] = defaultdict(list)
-    for each in reservations.held_devices(cluster, now=now):
+    for each in devices:
         held[each.node].append(each)
     for target, boards in shown:
         if isinstance(boards, str):
@@ -267,12 +283,41 @@ def _book_boards(
             continue
         holders = holding.holders_on(boards, held[target.node], by_namespace)
         with_holders = [(board, holders[board.uuid]) for board in boards]
+        seen += with_holders
         try:
             meters.book_boards(cluster=cluster, node=target.node, boards=with_holders, now=now)
         except Exception as error:
             logger.exception("GPUs not booked", extra={"node": target.node})
             report.problems[target.node] = repr(error)
         report.nodes += 1
+    return presence.gpu_activity(seen)
+
+
+def _note_work(
+    going: Iterable[WorkspaceSession],
+    held: Iterable[HeldDevice],
+    gpus: Mapping[int, list[float | None]],
+    quiet: Mapping[str, float | None],
+    *,
+    now: datetime,
+) -> None:
+    """Write down in which sessions something is at work; what could not be asked is not known."""
+    devices = Counter(each.reservation_id for each in held)
+    serving = usage.made_tokens_since(
+        now - timedelta(seconds=presence.RECENT_SECONDS), [each.reservation_id for each in going]
+    )
+    for session in going:
+        is_paused = session.paused_at is not None
+        at_work = presence.is_at_work(
+            gpus=gpus.get(session.reservation_id, ()),
+            devices=devices[session.reservation_id],
+            made_tokens=session.reservation_id in serving,
+            quiet_for=math.inf if is_paused else quiet[session.namespace],
+        )
+        try:
+            services.record_probe(session=session, is_at_work=at_work, now=now)
+        except Exception:
+            logger.exception("probe not written down", extra={"session": str(session)})
 
 
 def _text(kube: port.Cluster, target: Target) -> str:

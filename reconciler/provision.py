@@ -133,7 +133,7 @@ def ensure_workspace(spec: SessionSpec, world: World) -> Outcome:
     if spec.door and not world.has(wanted):
         world.put(door.secret(spec, spec.door))
     deployment = world.ensure(wanted)
-    if is_available(deployment):
+    if spec.is_paused or is_available(deployment):
         return Done()
     pods = world.workspace_pods(spec.namespace)
     if spec.door and plain_words.lacks_configuration(pods):

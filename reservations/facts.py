@@ -42,7 +42,13 @@ OF_POOL: Final = (
     "managers_may_approve",
 )
 # What is for later than the booking: admission does not read it.
-OF_POOL_LATER: Final = ("hold_minutes", "no_show_minutes", "idle_minutes")
+OF_POOL_LATER: Final = (
+    "hold_minutes",
+    "no_show_minutes",
+    "idle_minutes",
+    "idle_pause_minutes",
+    "idle_release_minutes",
+)
 OF_TEAM: Final = (
     "budget_minor",
     "longest_minutes",
@@ -137,6 +143,8 @@ class Attendance:
 
     no_show: timedelta | None = None
     idle: timedelta | None = None
+    pause: timedelta | None = None
+    release: timedelta | None = None
 
 
 def attendance_rules(cluster: Cluster) -> dict[int, Attendance]:
@@ -146,9 +154,9 @@ def attendance_rules(cluster: Cluster) -> dict[int, Attendance]:
         return None if number is None else timedelta(minutes=number)
 
     rows = PoolRules.objects.filter(pool__cluster=cluster).values_list(
-        "pool_id", "no_show_minutes", "idle_minutes"
+        "pool_id", "no_show_minutes", "idle_minutes", "idle_pause_minutes", "idle_release_minutes"
     )
-    return {pool: Attendance(minutes(no_show), minutes(idle)) for pool, no_show, idle in rows}
+    return {pool: Attendance(*map(minutes, numbers)) for pool, *numbers in rows}
 
 
 @dataclass(frozen=True, slots=True)

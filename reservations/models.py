@@ -116,6 +116,9 @@ class Reservation(models.Model):
     is_no_show = models.BooleanField(
         default=False, db_default=False, help_text="Given back because nobody came"
     )
+    was_idle = models.BooleanField(
+        default=False, db_default=False, help_text="Given back because nobody used it any more"
+    )
 
     objects = ReservationQuerySet.as_manager()
 
@@ -333,7 +336,13 @@ class PoolRules(models.Model):
         null=True, blank=True, help_text="Given back when nobody used it for so long from its start"
     )
     idle_minutes = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Its person is told when nobody used it for so long"
+        null=True, blank=True, help_text="Its person is told when nothing worked for so long"
+    )
+    idle_pause_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Its workspace is stopped when nothing worked for so long"
+    )
+    idle_release_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Given back when nothing worked for so long"
     )
 
     class Meta:

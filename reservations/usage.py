@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from gpuaas.accounts import selectors as accounts
-from gpuaas.accounts.models import User
+from gpuaas.accounts.models import Team, User
 from gpuaas.inventory import selectors as inventory
 from reservations import lifecycle, selectors
 from reservations.capacity import Window
@@ -31,6 +31,7 @@ _COLUMNS: Final = (
     "units",
     "cost_minor",
     "is_no_show",
+    "was_idle",
     "starts_at",
     "ends_at",
     "released_at",
@@ -79,7 +80,11 @@ SELECT {names} currency, pool_id, resource_name, count(*) AS bookings,
     ARRAY[
         sum(units * booked_for),
         sum(units * (used_to - held_from)),
-        sum(units * (booked_for - (held_to - held_from)))
+        sum(units * (booked_for - (held_to - held_from))),
+        coalesce(
+            sum(units * (booked_for - (held_to - held_from))) FILTER (WHERE is_no_show OR was_idle),
+            interval '0'
+        )
     ] AS unit_hours,
     ARRAY[sum({due_to} - {due_from}), sum({due_used} - {due_from})] AS costs
 FROM part
@@ -100,7 +105,8 @@ _GROUPS: Final = {
 class Usage:
     """What the bookings of one group take of a period.  GPU-hours are of whole physical GPUs.
 
-    ``group`` has what it is of, by the names of `KEYS`; a day is written 2030-01-07.
+    ``group`` has what it is of, by the names of `KEYS`; a day is written 2030-01-07.  Reclaimed is
+    the part of what was given back that nobody came for, or used any more.
     """
 
     group: dict[str, str]
@@ -109,6 +115,7 @@ class Usage:
     booked_gpu_hours: Fraction = field(default_factory=Fraction)
     used_gpu_hours: Fraction = field(default_factory=Fraction)
     given_back_gpu_hours: Fraction = field(default_factory=Fraction)
+    reclaimed_gpu_hours: Fraction = field(default_factory=Fraction)
     cost_minor: int = 0
     used_cost_minor: int = 0
     no_shows: int = 0
@@ -124,6 +131,12 @@ def bookings_accounted_to(user: User, *, now: datetime) -> QuerySet[Reservation]
         return visible
     managed = accounts.teams_managed_by(user, now=now).values("pk")
     return visible.filter(Q(requested_by=user) | Q(team__in=managed))
+
+
+def of_team(team: Team, *, within: Window, now: datetime) -> list[Usage]:
+    """Return what all bookings of ``team`` take of ``within``: one row a currency."""
+    bookings = Reservation.objects.filter(team=team)
+    return grouped(bookings, by=("team",), within=within, now=now)
 
 
 def grouped(
@@ -143,10 +156,11 @@ def grouped(
         share = shares.get((pool_id, resource_name), Fraction(1))
         row.bookings += number
         row.no_shows += missed
-        booked, used, back = (_in_hours(each) * share for each in hours)
+        booked, used, back, reclaimed = (_in_hours(each) * share for each in hours)
         row.booked_gpu_hours += booked
         row.used_gpu_hours += used
         row.given_back_gpu_hours += back
+        row.reclaimed_gpu_hours += reclaimed
         row.cost_minor += int(costs[0])
         row.used_cost_minor += int(costs[1])
     return [found[key] for key in sorted(found)]

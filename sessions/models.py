@@ -68,7 +68,14 @@ class WorkspaceSession(models.Model):
     unseen_at = models.DateTimeField(
         null=True, help_text="When a look last could not tell whether it is used"
     )
+    quiet_since = models.DateTimeField(
+        null=True, help_text="Since when every probe found no GPU, kernel or terminal at work"
+    )
+    probed_at = models.DateTimeField(null=True, help_text="When it was last probed for work")
     idle_told_at = models.DateTimeField(null=True, help_text="When its person heard it is idle")
+    paused_at = models.DateTimeField(
+        null=True, help_text="Since when its workspace is stopped because nobody used it"
+    )
     exposure = models.CharField(
         max_length=8,
         choices=Exposure.choices,

@@ -185,7 +185,8 @@ def workspace_url(session: WorkspaceSession) -> str:
 
 def open_url(session: WorkspaceSession) -> str | None:
     """Return where the workspace is, None unless it is ready to be opened."""
-    return workspace_url(session) if session.state == SessionState.READY.value else None
+    can_be_opened = session.state == SessionState.READY.value and session.paused_at is None
+    return workspace_url(session) if can_be_opened else None
 
 
 def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str]) -> SessionSpec:
@@ -216,6 +217,7 @@ def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str])
         slots_per_device=slots,
         trusted_ca=TrustedCa(settings.TRUSTED_CA, is_injected=cluster.injects_trusted_ca),
         door=door_of(session, cluster),
+        is_paused=session.paused_at is not None,
     )
 
 

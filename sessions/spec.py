@@ -98,7 +98,8 @@ class SessionSpec:
     quota allows of ``gpu_resource``: units times ``slots_per_device``.  ``other_gpu_resources``
     are the fleet's remaining types, forbidden to this session.  ``installation`` tells our objects
     from those of another GPUaaS on the same cluster.  ``claimed_devices`` are the booked ones where
-    the cluster ties a session to its devices; then no slot of anything is handed out.
+    the cluster ties a session to its devices; then no slot of anything is handed out.  Of a paused
+    one the workspace does not run; all else stays.
     """
 
     installation: str
@@ -124,6 +125,7 @@ class SessionSpec:
     slots_per_device: int = 1
     trusted_ca: TrustedCa = TrustedCa()
     door: Door | None = None
+    is_paused: bool = False
 
     @property
     def workspace_gpu_slots(self) -> int:

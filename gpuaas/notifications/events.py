@@ -81,6 +81,12 @@ EVENTS: Final[Mapping[str, Event]] = {
         Event("reservation.extended", "It ends later", _TEAM),
         Event("reservation.no_show", "It is given back because nobody came", _TEAM_AND_MANAGERS),
         Event("reservation.idle", "Nobody uses it", _REQUESTER, deadline="ends_at"),
+        Event("reservation.paused", "Its workspace is stopped: nobody used it", _REQUESTER),
+        Event(
+            "reservation.idle_released",
+            "It is given back because nobody used it any more",
+            _TEAM_AND_MANAGERS,
+        ),
         Event("reservation.changed", "It ends earlier, or gets another time or type", _TEAM),
         Event("reservation.completed", "It is over or given back", _TEAM, _PORTAL_ONLY),
         Event("reservation.canceled", "Somebody else cancels it", _TEAM),

@@ -120,8 +120,37 @@ def _no_show(facts: _Facts) -> tuple[str, str]:
 def _idle(facts: _Facts) -> tuple[str, str]:
     return (
         f"Idle: {facts.what}",
-        f"Nobody has used it since {facts.at('idle_since')}. It is yours until"
-        f" {facts.at('ends_at')}; if you are done, give it back and others can have the time.",
+        f"No GPU, kernel or terminal has worked in it since {facts.at('idle_since')}."
+        f"{_what_follows(facts)} It is yours until {facts.at('ends_at')}; if you are done, give it"
+        " back and others can have the time.",
+    )
+
+
+def _what_follows(facts: _Facts) -> str:
+    """Say what happens if it stays so, where its pool says that something does."""
+    then = [
+        f" {what} after {facts.at(field)}."
+        for field, what in (
+            ("pauses_at", "If it stays so, its workspace is stopped"),
+            ("released_at", "If it stays so, it is given back"),
+        )
+        if facts.plain(field)
+    ]
+    return "".join(then)
+
+
+def _paused(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Paused: {facts.what}",
+        f"Nothing has worked in it since {facts.at('idle_since')}, so its workspace was stopped."
+        " Its files and its GPUs stay yours; resume it on the booking's page.",
+    )
+
+
+def _idle_released(facts: _Facts) -> tuple[str, str]:
+    return (
+        f"Given back: {facts.what}",
+        f"{facts.reason} The cost of the rest comes back too.",
     )
 
 
@@ -264,6 +293,8 @@ _SAYINGS: Final[Mapping[str, Callable[[_Facts], tuple[str, str]]]] = {
     "reservation.extended": _extended,
     "reservation.no_show": _no_show,
     "reservation.idle": _idle,
+    "reservation.paused": _paused,
+    "reservation.idle_released": _idle_released,
     "reservation.changed": _changed,
     "reservation.completed": _completed,
     "reservation.canceled": _canceled,

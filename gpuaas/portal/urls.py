@@ -75,6 +75,7 @@ urlpatterns: list[URLPattern] = [
         reservations.open_workspace,
         name="open_workspace",
     ),
+    path("reservations/<uuid:public_id>/resume/", reservations.resume, name="resume"),
     path(
         "reservations/<uuid:public_id>/accept-offer/",
         reservations.accept_offer,

@@ -71,7 +71,7 @@ def deployment(spec: SessionSpec) -> Manifest:
         "kind": "Deployment",
         "metadata": naming.metadata(spec, naming.WORKSPACE),
         "spec": {
-            "replicas": 1,
+            "replicas": 0 if spec.is_paused else 1,
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": {naming.COMPONENT_LABEL: naming.WORKSPACE}},
             "template": {

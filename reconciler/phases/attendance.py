@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gpuaas.inventory.models import Cluster
 from reconciler import naming
@@ -16,6 +16,11 @@ from sessions import selectors, services
 from sessions.attendance import Verdict
 from sessions.models import ClusterWatch, SessionState, WorkspaceSession
 
+_CHANGES: Final = {
+    Verdict.NO_SHOW: "give back {}: nobody came",
+    Verdict.RELEASE: "give back {}: nobody uses it any more",
+    Verdict.PAUSE: "pause {}: nobody uses it",
+}
 Item: TypeAlias = tuple[WorkspaceSession, Attendance, ClusterWatch]
 
 
@@ -35,8 +40,8 @@ def act(item: Item, world: World, now: datetime) -> Outcome:
     session, rules, watch = item
     services.record_use(session=session, is_used=has_own_pods(world.picture, session), now=now)
     verdict = services.attend(session=session, rules=rules, watch=watch, now=now)
-    if verdict == Verdict.NO_SHOW:
-        world.changes.append(f"give back {session}: nobody came")
+    if verdict in _CHANGES:
+        world.changes.append(_CHANGES[verdict].format(session))
     return Done()
 
 

@@ -20,6 +20,8 @@ _COUNTS: Final = (
     "hold_minutes",
     "no_show_minutes",
     "idle_minutes",
+    "idle_pause_minutes",
+    "idle_release_minutes",
 )
 # Nothing of it has a meaning: no money, or an approval for everything.
 _THRESHOLDS: Final = (
@@ -45,6 +47,7 @@ def problems_with_values(values: Mapping[str, Any], *, currency: str) -> tuple[P
     return (
         *_numbers(values),
         *_bounds(values),
+        *_idle(values),
         *_quiet_hours(values),
         *_time_zone(values),
         *_money(values, currency),
@@ -92,6 +95,21 @@ def _bounds(values: Mapping[str, Any]) -> Iterator[Problem]:
     if lead is not None and lead > ahead:
         message = f"bookings open {ahead} minutes ahead: give {ahead} or less"
         yield Problem("lead_time_beyond_horizon", "lead_time_minutes", message, ahead, lead)
+
+
+def _idle(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Nothing is taken away without a warning before."""
+    warned = _number(values, "idle_minutes")
+    for field in ("idle_pause_minutes", "idle_release_minutes"):
+        value = _number(values, field)
+        if value is None or not 1 <= value <= _MOST:
+            continue
+        if warned is None:
+            message = "its person is to be warned before: give idle_minutes too"
+            yield Problem("no_warning_before", field, message)
+        elif value <= warned:
+            message = f"its person is warned after {warned} minutes: give {warned + 1} or more"
+            yield Problem("no_warning_before", field, message, warned, value, nearest=warned + 1)
 
 
 def _quiet_hours(values: Mapping[str, Any]) -> Iterator[Problem]:

@@ -33,6 +33,7 @@ from reservations.services.moves import (
     cancel,
     fail_missed,
     give_back,
+    release_idle,
     release_no_show,
     transition,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "pass_on",
     "plan_layout",
     "reject",
+    "release_idle",
     "release_no_show",
     "remind",
     "room_made",

@@ -48,6 +48,19 @@ def release_no_show(*, reservation: Reservation, now: datetime) -> None:
     )
 
 
+def release_idle(*, reservation: Reservation, idle_since: datetime, now: datetime) -> None:
+    """Give back what nobody has used since ``idle_since``; it is counted."""
+    transition(
+        reservation=reservation,
+        target=lifecycle.State.COMPLETED,
+        reason=f"nothing worked in it since {idle_since:%Y-%m-%d %H:%M} UTC, and it was given back",
+        actor=None,
+        now=now,
+        event="reservation.idle_released",
+        fields={"was_idle": True},
+    )
+
+
 def fail_missed(*, reservation: Reservation, now: datetime) -> None:
     """Fail a reservation that was never started, its window being over."""
     flag = BookingFlag.objects.filter(reservation=reservation, resolved_at=None).first()

@@ -8,7 +8,6 @@ from sessions.services.life import (
     NotYourWorkspace,
     StaleSession,
     WorkspaceNotReady,
-    attend,
     begin_stop,
     close,
     give_up,
@@ -18,13 +17,12 @@ from sessions.services.life import (
     record_look,
     record_namespace,
     record_ready,
-    record_use,
-    record_visit,
     record_waiting,
 )
 from sessions.services.passes import BUCKETS_SECONDS, record_pass
 from sessions.services.quota import record_quota
 from sessions.services.story import record_warnings
+from sessions.services.using import attend, record_probe, record_use, record_visit, resume
 
 __all__ = [
     "BUCKETS_SECONDS",
@@ -47,12 +45,14 @@ __all__ = [
     "record_look",
     "record_namespace",
     "record_pass",
+    "record_probe",
     "record_quota",
     "record_ready",
     "record_use",
     "record_visit",
     "record_waiting",
     "record_warnings",
+    "resume",
     "share",
     "unshare",
 ]

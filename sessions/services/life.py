@@ -1,4 +1,4 @@
-"""A session from its birth to its end: its moves, its failures, and who uses it."""
+"""A session from its birth to its end: its moves and its failures."""
 
 import secrets
 import uuid
@@ -13,16 +13,17 @@ from gpuaas.core import errors, sealing
 from gpuaas.inventory.models import Cluster
 from reservations import lifecycle
 from reservations import services as reservations
-from reservations.facts import Attendance
 from sessions import attendance, kubeconfig, spec
 from sessions.models import (
     TRANSITIONS,
     ClusterWatch,
-    SessionEvent,
     SessionState,
     WorkspaceSession,
 )
 from sessions.services import doors
+from sessions.services.notes import NOTED_EVERY
+from sessions.services.notes import note as _note
+from sessions.services.notes import tell as _tell
 
 if TYPE_CHECKING:
     from reservations.models import Reservation
@@ -35,8 +36,6 @@ MOST_FAILURES_COUNTED: Final = 1_000
 PROVISIONING_AT_MOST: Final = timedelta(minutes=20)
 # Longer than the time between two looks, much shorter than an outage.
 LONGEST_LOOK: Final = timedelta(minutes=1)
-# A moment that moves on with every look is written this often.
-NOTED_EVERY: Final = timedelta(seconds=30)
 
 
 class StaleSession(errors.DomainError):
@@ -229,56 +228,6 @@ def record_look(*, cluster: Cluster, now: datetime) -> None:
         ClusterWatch.objects.filter(pk=watch.pk).update(until=now)
 
 
-def record_visit(*, session: WorkspaceSession, actor: User, now: datetime) -> None:
-    """Note that ``actor`` opens the workspace.
-
-    Raises:
-        StaleSession: it is not there to be opened (any more).
-    """
-    ready = WorkspaceSession.objects.filter(
-        pk=session.pk,
-        state=SessionState.READY.value,
-        reservation__state=lifecycle.State.ACTIVE.value,
-    )
-    with transaction.atomic():
-        if ready.update(active_at=now) == 0:
-            raise StaleSession("the workspace cannot be opened: look at what is happening")
-        if ready.filter(visited_at=None).update(visited_at=now) == 1:
-            _tell(session, f"Opened by {actor}", at=now)
-
-
-def record_use(*, session: WorkspaceSession, is_used: bool | None, now: datetime) -> None:
-    """Note whether pods of its people were seen in it; None: the look could not tell."""
-    if is_used is None:
-        _note_at(session, "unseen_at", now)
-    elif is_used:
-        _note_at(session, "active_at", now)
-
-
-def attend(
-    *, session: WorkspaceSession, rules: Attendance, watch: ClusterWatch, now: datetime
-) -> attendance.Verdict:
-    """Give back what nobody came for, and tell its person when it is idle; return what was done.
-
-    IDLE is told once for each time that it falls idle.
-    """
-    if session.ready_at is None:
-        return attendance.Verdict.NOTHING
-    evidence = attendance.Evidence(
-        ready_at=session.ready_at,
-        active_at=session.active_at,
-        unseen_at=session.unseen_at,
-        watched_since=watch.since,
-        watched_until=watch.until,
-    )
-    found = attendance.judge(evidence, no_show=rules.no_show, idle=rules.idle, now=now)
-    if found == attendance.Verdict.NO_SHOW:
-        return _release(session, now)
-    if found == attendance.Verdict.IDLE:
-        return _tell_idle(session, now)
-    return found
-
-
 def give_up(*, session: WorkspaceSession, reason: str, now: datetime) -> None:
     """Fail the reservation, say why, and have the session stopped; its capacity comes back."""
     with transaction.atomic():
@@ -328,45 +277,6 @@ def close(*, session: WorkspaceSession, now: datetime) -> None:
             )
 
 
-def _release(session: WorkspaceSession, now: datetime) -> attendance.Verdict:
-    """Give it back, unless somebody opens it just now: of the two, one waits for the other."""
-    unused = WorkspaceSession.objects.filter(
-        pk=session.pk, state=SessionState.READY.value, active_at=None
-    )
-    with transaction.atomic():
-        if not unused.select_for_update():
-            return attendance.Verdict.NOTHING
-        reservations.release_no_show(reservation=session.reservation, now=now)
-        _tell(session, "Nobody came: it is given back", at=now)
-    return attendance.Verdict.NO_SHOW
-
-
-def _tell_idle(session: WorkspaceSession, now: datetime) -> attendance.Verdict:
-    since = session.active_at or session.ready_at or now
-    if session.idle_told_at is not None and session.idle_told_at >= since:
-        return attendance.Verdict.NOTHING
-    reservation = session.reservation
-    with transaction.atomic():
-        _note(session, idle_told_at=now)
-        reservations.tell(
-            "reservation.idle",
-            reservation=reservation,
-            actor=None,
-            at=now,
-            key=f"reservation.idle:{reservation.public_id}:{since.isoformat()}",
-            idle_since=since.isoformat(),
-        )
-        _tell(session, "Nobody has used it for a while", at=now)
-    return attendance.Verdict.IDLE
-
-
-def _note_at(session: WorkspaceSession, field: str, now: datetime) -> None:
-    """Write a moment that moves on, but not at every look."""
-    before = getattr(session, field)
-    if before is None or now - before >= NOTED_EVERY:
-        _note(session, **{field: now})
-
-
 def _jitter(session: WorkspaceSession, failures: int) -> float:
     """Return a fraction in [0, `MOST_JITTER`): what failed together does not come back together."""
     seed = zlib.crc32(f"{session.public_id}:{failures}".encode())
@@ -393,19 +303,3 @@ def _move(session: WorkspaceSession, target: SessionState, **fields: object) -> 
         raise StaleSession(f"session {session} is not {source.value} any more")
     for field, value in {"state": target.value, **fields}.items():
         setattr(session, field, value)
-
-
-def _note(session: WorkspaceSession, **fields: object) -> None:
-    """Write bookkeeping fields, but only when one differs: a quiet cycle writes nothing."""
-    if any(getattr(session, field) != value for field, value in fields.items()):
-        WorkspaceSession.objects.filter(pk=session.pk).update(**fields)
-        for field, value in fields.items():
-            setattr(session, field, value)
-
-
-def _tell(
-    session: WorkspaceSession, message: str, *, at: datetime, is_problem: bool = False
-) -> None:
-    SessionEvent.objects.create(
-        session=session, at=at, message=message[:500], is_problem=is_problem
-    )

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from gpuaas.notifications.models import OutboxMessage
-from reservations import facts
+from reservations import facts, usage
+from reservations import services as reservation_services
+from reservations.capacity import Window
 from reservations.facts import Attendance
 from reservations.lifecycle import State
-from reservations.models import DeviceHold
+from reservations.models import DeviceHold, Reservation
 from sessions import selectors, services
 from sessions.attendance import Verdict
 from sessions.models import ClusterWatch, SessionState, WorkspaceSession
@@ -63,28 +65,155 @@ def test_what_nobody_came_for_is_given_back_told_and_counted(session: WorkspaceS
     assert facts.used_by(make.team(), now=after(31)).no_shows == 0
 
 
+def probe(session: WorkspaceSession, minutes: float, *, at_work: bool | None = False) -> None:
+    services.record_probe(session=stored(session), is_at_work=at_work, now=after(minutes))
+
+
+def quiet(session: WorkspaceSession, first: int, last: int) -> list[Verdict]:
+    """Probe and judge it every minute; return what was done."""
+    done: list[Verdict] = []
+    for minutes in range(first, last + 1):
+        probe(session, minutes)
+        verdict = attend(session, minutes)
+        if verdict != Verdict.NOTHING:
+            done.append(verdict)
+    return done
+
+
+@pytest.fixture
+def visited(session: WorkspaceSession) -> WorkspaceSession:
+    actor = session.reservation.requested_by
+    services.record_visit(session=session, actor=actor, now=after(1))
+    return session
+
+
 @pytest.mark.parametrize("way", ["opened", "pods"])
-def test_whoever_came_keeps_it_and_is_told_once_each_time_it_falls_idle(
-    session: WorkspaceSession, way: str
+def test_whoever_came_keeps_it_whatever_happens_then(session: WorkspaceSession, way: str) -> None:
+    if way == "pods":
+        services.record_use(session=session, is_used=True, now=after(20))
+    else:
+        actor = session.reservation.requested_by
+        services.record_visit(session=session, actor=actor, now=after(20))
+
+    assert [attend(session, each) for each in (79, 80, 200)] == [Verdict.NOTHING] * 3
+    assert told(session) == []
+
+
+def test_idle_is_told_once_each_time_it_falls_idle(visited: WorkspaceSession) -> None:
+    assert quiet(visited, 2, 61) == []
+    assert quiet(visited, 62, 70) == [Verdict.IDLE]
+    probe(visited, 71, at_work=True)
+    assert quiet(visited, 72, 131) == []
+    assert quiet(visited, 132, 140) == [Verdict.IDLE]
+    assert told(visited) == ["reservation.idle"] * 2
+    assert stored(visited).reservation.state == State.ACTIVE
+
+
+@pytest.mark.parametrize("at_work", [True, None])
+def test_work_and_what_is_not_known_begin_the_quiet_time_anew(
+    visited: WorkspaceSession, *, at_work: bool | None
 ) -> None:
-    def use(minutes: float) -> None:
-        if way == "pods":
-            services.record_use(session=stored(session), is_used=True, now=after(minutes))
-        else:
-            actor = session.reservation.requested_by
-            services.record_visit(session=session, actor=actor, now=after(minutes))
+    assert quiet(visited, 2, 61) == []
+    probe(visited, 61.5, at_work=at_work)
+    assert quiet(visited, 62, 121) == []
+    assert quiet(visited, 122, 123) == [Verdict.IDLE]
 
-    use(20)
 
-    assert attend(session, 79) == Verdict.NOTHING
-    assert attend(session, 80) == Verdict.IDLE
-    assert [attend(session, each) for each in (81, 200)] == [Verdict.NOTHING] * 2
-    use(210)
-    assert attend(session, 220) == Verdict.NOTHING
-    assert attend(session, 230) == Verdict.NOTHING
-    use(215)
-    assert told(session) == ["reservation.idle"]
-    assert stored(session).reservation.state == State.ACTIVE
+def test_a_gap_between_probes_was_not_quiet(visited: WorkspaceSession) -> None:
+    assert quiet(visited, 2, 50) == []
+    assert quiet(visited, 60, 119) == []
+    assert quiet(visited, 120, 121) == [Verdict.IDLE]
+
+
+def test_opening_it_begins_the_quiet_time_anew(visited: WorkspaceSession) -> None:
+    quiet(visited, 2, 50)
+    read_before = stored(visited)
+    actor = visited.reservation.requested_by
+    services.record_visit(session=visited, actor=actor, now=after(50.5))
+    services.record_probe(session=read_before, is_at_work=False, now=after(51))
+
+    assert stored(visited).quiet_since is None
+    assert quiet(visited, 52, 111) == []
+    assert quiet(visited, 112, 113) == [Verdict.IDLE]
+
+
+def test_after_the_warning_it_is_paused_and_then_given_back(visited: WorkspaceSession) -> None:
+    rules = Attendance(idle=60 * MINUTE, pause=75 * MINUTE, release=90 * MINUTE)
+
+    def judged(minutes: float) -> Verdict:
+        probe(visited, minutes)
+        now = after(minutes)
+        watch = ClusterWatch(since=after(-60), until=now)
+        return services.attend(session=stored(visited), rules=rules, watch=watch, now=now)
+
+    found = {minutes: judged(minutes) for minutes in range(2, 93)}
+
+    did = {minutes: each for minutes, each in found.items() if each != Verdict.NOTHING}
+    assert did == {62: Verdict.IDLE, 77: Verdict.PAUSE, 92: Verdict.RELEASE}
+    kept = stored(visited)
+    assert kept.paused_at == after(77)
+    assert (kept.reservation.state, kept.reservation.released_at) == (State.COMPLETED, after(92))
+    assert (kept.reservation.was_idle, kept.reservation.is_no_show) == (True, False)
+    assert told(visited) == ["reservation.idle", "reservation.paused", "reservation.idle_released"]
+    warning = OutboxMessage.objects.get(event="reservation.idle").data
+    assert warning["pauses_at"] == after(77).isoformat()
+    assert warning["released_at"] == after(92).isoformat()
+
+
+def test_hours_that_nobody_used_are_counted_as_given_back_for_that(
+    visited: WorkspaceSession,
+) -> None:
+    reservation = visited.reservation
+    reservation_services.release_idle(reservation=reservation, idle_since=after(60), now=after(120))
+
+    [row] = usage.grouped(
+        Reservation.objects.all(),
+        by=("team",),
+        within=Window(make.NOON, after(240)),
+        now=after(240),
+    )
+    assert row.given_back_gpu_hours == row.reclaimed_gpu_hours > 0
+    assert row.booked_gpu_hours == row.used_gpu_hours + row.given_back_gpu_hours
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PAUSE, Verdict.RELEASE])
+def test_who_begins_to_work_at_the_last_moment_keeps_it(
+    visited: WorkspaceSession, verdict: Verdict
+) -> None:
+    rules = Attendance(
+        idle=60 * MINUTE,
+        **{verdict.name.lower(): 90 * MINUTE},
+    )
+    quiet(visited, 2, 92)
+    judged_before = stored(visited)
+    probe(visited, 92, at_work=True)
+    watch = ClusterWatch(since=after(-60), until=after(92))
+
+    found = services.attend(session=judged_before, rules=rules, watch=watch, now=after(92))
+
+    assert found == Verdict.NOTHING
+    assert stored(visited).reservation.state == State.ACTIVE
+    assert stored(visited).paused_at is None
+    unprobed = services.attend(session=stored(visited), rules=rules, watch=watch, now=after(92))
+    assert unprobed == Verdict.NOTHING
+
+
+def test_what_is_paused_is_resumed_and_not_opened_before(visited: WorkspaceSession) -> None:
+    actor = visited.reservation.requested_by
+    with pytest.raises(services.StaleSession, match="is not paused"):
+        services.resume(session=visited, actor=actor, now=after(5))
+    WorkspaceSession.objects.filter(pk=visited.pk).update(paused_at=after(5))
+    with pytest.raises(services.StaleSession, match="resume it first"):
+        services.record_visit(session=visited, actor=actor, now=after(6))
+    assert selectors.open_url(stored(visited)) is None
+
+    services.resume(session=visited, actor=actor, now=after(7))
+
+    services.record_visit(session=visited, actor=actor, now=after(8))
+    assert selectors.open_url(stored(visited)) is not None
+    assert f"Resumed by {actor}: starting the workspace again" in [
+        each.message for each in stored(visited).events.all()
+    ]
 
 
 def test_an_outage_of_the_platform_is_no_absence(session: WorkspaceSession) -> None:

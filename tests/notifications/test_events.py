@@ -45,6 +45,8 @@ WHO = {
     "reservation.hold_lapsed": ({REQUESTER}, ""),
     "reservation.no_show": ({REQUESTER}, "webhook managers"),
     "reservation.idle": ({REQUESTER}, ""),
+    "reservation.paused": ({REQUESTER}, ""),
+    "reservation.idle_released": ({REQUESTER}, "webhook managers"),
     "reservation.starting": ({REQUESTER}, ""),
     "session.ready": ({REQUESTER}, ""),
     "reservation.ending": ({REQUESTER}, ""),
@@ -72,6 +74,8 @@ TITLES = {
     "reservation.hold_lapsed": f"No longer in line: {WHAT}",
     "reservation.no_show": f"Given back: {WHAT}",
     "reservation.idle": f"Idle: {WHAT}",
+    "reservation.paused": f"Paused: {WHAT}",
+    "reservation.idle_released": f"Given back: {WHAT}",
     "reservation.starting": f"{WHAT} starts in 15 minutes",
     "session.ready": f"Ready: {WHAT}",
     "reservation.ending": f"{WHAT} ends in 15 minutes",
@@ -178,3 +182,17 @@ def test_an_event_of_another_version_still_says_its_name() -> None:
 
 def test_every_event_is_in_the_portal_unless_somebody_says_otherwise() -> None:
     assert all(Channel.PORTAL in event.channels for event in EVENTS.values())
+
+
+def test_a_warning_says_what_follows_and_when() -> None:
+    plain = text("reservation.idle", **DATA)
+    warned = text(
+        "reservation.idle",
+        **DATA,
+        pauses_at=make.at(3).isoformat(),
+        released_at=make.at(4).isoformat(),
+    )
+
+    assert "If it stays so" not in plain.body
+    assert "its workspace is stopped after" in warned.body
+    assert "it is given back after" in warned.body

@@ -15,6 +15,7 @@ from tokenomics.selectors.usage import (
     entries_of,
     gpu_by_booking_and_hour,
     gpu_entries_of,
+    made_tokens_since,
     usage_by_booking_and_hour,
     usage_by_day,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "entries_of",
     "gpu_by_booking_and_hour",
     "gpu_entries_of",
+    "made_tokens_since",
     "may_enter_prices",
     "prices",
     "scenarios_visible_to",

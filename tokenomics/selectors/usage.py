@@ -77,6 +77,16 @@ def gpu_entries_of(reservation: "Reservation") -> QuerySet[GpuEntry]:
     return GpuEntry.objects.filter(reservation=reservation).order_by("ended_at", "pk")
 
 
+def made_tokens_since(since: datetime, reservations: Iterable[int]) -> set[int]:
+    """Return those of ``reservations`` for which the ledger has tokens since ``since``."""
+    found = UsageEntry.objects.filter(
+        reservation__in=list(reservations),
+        hour__gte=since - timedelta(hours=1),
+        ended_at__gt=since,
+    )
+    return set(found.values_list("reservation", flat=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How much of a booking's time its engines were read.

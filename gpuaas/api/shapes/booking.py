@@ -199,6 +199,8 @@ class RulesOutput(Shape):
     hold_minutes = _number()
     no_show_minutes = _number()
     idle_minutes = _number()
+    idle_pause_minutes = _number()
+    idle_release_minutes = _number()
 
 
 class UsedOutput(Shape):

@@ -96,6 +96,22 @@ class ReservationOpen(APIView):
         return Response({"url": selectors_of_sessions.workspace_url(session)})
 
 
+class ReservationResume(APIView):
+    """Start a workspace again that was paused because nobody used it."""
+
+    takes_scope = TokenScope.BOOK
+
+    @moved("Resume a paused workspace", ReservationOutput)
+    def post(self, request: Request, public_id: UUID) -> Response:
+        now = timezone.now()
+        reservation = reach.changeable(request, public_id, now=now)
+        session = selectors_of_sessions.session_of(reservation)
+        if session is None:
+            raise sessions.StaleSession("the workspace is not there yet")
+        sessions.resume(session=session, actor=caller(request), now=now)
+        return shown(reservation)
+
+
 class ReservationPass(APIView):
     """Leave what is held to the next in line."""
 

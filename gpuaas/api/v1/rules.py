@@ -50,6 +50,8 @@ class PoolRulesInput(ApprovalLimits):
     hold_minutes = _limit()
     no_show_minutes = _limit()
     idle_minutes = _limit()
+    idle_pause_minutes = _limit()
+    idle_release_minutes = _limit()
 
 
 class TeamLimitsInput(ApprovalLimits):

@@ -33,7 +33,11 @@ class SessionFilter(inputs.CursorQuery):
 
 
 class SessionOutput(serializers.Serializer[Any]):
-    """A session.  ``url`` is null unless somebody could open it now."""
+    """A session.  ``url`` is null unless somebody could open it now.
+
+    ``quiet_since`` is since when no GPU, kernel or terminal worked in it, null while one does or
+    it is not known; ``paused_at`` is when its workspace was stopped for that.
+    """
 
     id = serializers.UUIDField(source="public_id")
     reservation = serializers.UUIDField(source="reservation.public_id")
@@ -54,6 +58,8 @@ class SessionOutput(serializers.Serializer[Any]):
     ready_at = serializers.DateTimeField(allow_null=True)
     visited_at = serializers.DateTimeField(allow_null=True)
     active_at = serializers.DateTimeField(allow_null=True)
+    quiet_since = serializers.DateTimeField(allow_null=True)
+    paused_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
 
     def get_url(self, session: Any) -> str | None:

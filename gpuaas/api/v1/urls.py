@@ -193,6 +193,11 @@ urlpatterns = [
         name="reservation-move",
     ),
     path(
+        "reservations/<uuid:public_id>/resume/",
+        decisions.ReservationResume.as_view(),
+        name="reservation-resume",
+    ),
+    path(
         "reservations/<uuid:public_id>/give-back/",
         reservations.ReservationGiveBack.as_view(),
         name="reservation-give-back",

@@ -33,7 +33,8 @@ class UsageOutput(Shape):
     """What a group's bookings take of the period.  What it is not grouped by is null.
 
     ``booked`` is ``used``, ``given_back`` and what is still to come; a GPU-hour is one hour of a
-    whole physical GPU.
+    whole physical GPU.  ``reclaimed`` is the part of what was given back that nobody came for, or
+    used any more.
     """
 
     team = serializers.CharField(allow_null=True)
@@ -46,6 +47,7 @@ class UsageOutput(Shape):
     booked_gpu_hours = serializers.FloatField()
     used_gpu_hours = serializers.FloatField()
     given_back_gpu_hours = serializers.FloatField()
+    reclaimed_gpu_hours = serializers.FloatField()
     cost_minor = serializers.IntegerField()
     used_cost_minor = serializers.IntegerField()
     currency = serializers.CharField()
@@ -97,6 +99,7 @@ def _show(row: usage.Usage, within: Window) -> dict[str, Any]:
         "booked_gpu_hours": round(float(row.booked_gpu_hours), 2),
         "used_gpu_hours": round(float(row.used_gpu_hours), 2),
         "given_back_gpu_hours": round(float(row.given_back_gpu_hours), 2),
+        "reclaimed_gpu_hours": round(float(row.reclaimed_gpu_hours), 2),
         "cost_minor": row.cost_minor,
         "used_cost_minor": row.used_cost_minor,
         "currency": row.currency,

@@ -107,7 +107,8 @@ def session_of(reservation: "Reservation") -> "WorkspaceSession | None":
 
 def can_open(reservation: "Reservation", session: "WorkspaceSession | None") -> bool:
     """Return whether the workspace is there to be opened."""
-    return reservation.state == State.ACTIVE and session is not None and session.state == "READY"
+    is_ready = session is not None and session.state == "READY" and session.paused_at is None
+    return reservation.state == State.ACTIVE and is_ready
 
 
 def fingerprint(cards: Iterable[object]) -> str:

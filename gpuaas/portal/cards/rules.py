@@ -55,6 +55,10 @@ def _lines(rules: "PoolRules", currency: str) -> Iterator[RuleLine]:
     else:
         hours = f"from {rules.quiet_from:%H:%M} until {rules.quiet_until:%H:%M}"
         yield RuleLine("Quiet hours", f"nothing starts {hours}, {rules.time_zone}", is_set=True)
+    yield _length("Given back if nobody comes for", rules.no_show_minutes, "never for that")
+    yield _length("Warned if nothing works for", rules.idle_minutes, "never")
+    yield _length("Paused if nothing works for", rules.idle_pause_minutes, "never")
+    yield _length("Given back if nothing works for", rules.idle_release_minutes, "never for that")
     above = approval_words(
         rules.approval_above_units,
         rules.approval_above_minutes,

@@ -62,6 +62,7 @@ class Story:
     lines: tuple[Line, ...]
     devices: DevicesCard | None
     workspace_url: str
+    is_paused: bool
     refresh_seconds: int | None
 
     @property
@@ -85,6 +86,10 @@ def story_of(
         lines=tuple(Line(each.at, each.message, each.is_problem) for each in events),
         devices=devices,
         workspace_url=workspace_url if can_open(reservation, session) else "",
+        is_paused=reservation.state == State.ACTIVE
+        and session is not None
+        and session.state == "READY"
+        and session.paused_at is not None,
         refresh_seconds=_refresh_seconds(reservation, session, now),
     )
 
@@ -191,6 +196,15 @@ def _during(reservation: "Reservation", session: "WorkspaceSession", now: dateti
     if session.state == "PROVISIONING":
         waiting = f"Waiting: {session.waiting_for}." if session.waiting_for else "It takes moments."
         return Now("Preparing your workspace", waiting, "info", "clock", *left)
+    if session.paused_at is not None:
+        return Now(
+            "Paused",
+            "Nothing worked in it for a while, so its workspace was stopped. Its files and its GPUs"
+            " stay yours until the window ends: resume it, or give it back.",
+            "warning",
+            "clock",
+            *left,
+        )
     if session.waiting_for:
         return Now(
             "Ready, and being repaired",

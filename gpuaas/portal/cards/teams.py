@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from gpuaas.accounts.models import MembershipRole, MembershipSource
 from gpuaas.portal.cards.bookings import Badge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gpuaas.accounts.models import Membership, Team, User
+    from reservations.usage import Usage
 
 _TONES: Final = {"manager": "primary", "member": "success", "viewer": "secondary"}
 _MEANING: Final = {
@@ -90,3 +94,20 @@ def role_badge(role: str) -> Badge:
 def name_of(person: "User | None") -> str:
     """Return what a person is called; nobody is the installation itself."""
     return (person.get_full_name() or person.username) if person else "set up at the start"
+
+
+def hours_facts(rows: "Iterable[Usage]") -> tuple[tuple[str, str], ...]:
+    """Return the GPU-hours of a team's bookings in words: booked, used and returned."""
+    rows = list(rows)
+    booked = sum((each.booked_gpu_hours for each in rows), Fraction())
+    used = sum((each.used_gpu_hours for each in rows), Fraction())
+    returned = sum((each.given_back_gpu_hours for each in rows), Fraction())
+    reclaimed = sum((each.reclaimed_gpu_hours for each in rows), Fraction())
+    back = _hours(returned)
+    if reclaimed:
+        back += f", {_hours(reclaimed)} of them because nobody came, or used them any more"
+    return (("Booked", _hours(booked)), ("Used so far", _hours(used)), ("Returned", back))
+
+
+def _hours(hours: Fraction) -> str:
+    return f"{float(hours):,.1f}".removesuffix(".0") + " h"

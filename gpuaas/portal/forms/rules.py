@@ -91,6 +91,12 @@ class PoolRulesForm(forms.Form):
     approval_above_units = _number("Approval above units")
     approval_above_minutes = _number("Approval above minutes")
     approval_above_cost_minor = _money("Approval above cost")
+    no_show_minutes = _number("Given back if nobody comes for, minutes")
+    idle_minutes = _number("Warned if nothing works for, minutes", "No GPU, kernel or terminal.")
+    idle_pause_minutes = _number(
+        "Paused if nothing works for, minutes", "The workspace stops; files and GPUs stay."
+    )
+    idle_release_minutes = _number("Given back if nothing works for, minutes")
     managers_may_approve = forms.BooleanField(label="A team's manager may approve", required=False)
 
 

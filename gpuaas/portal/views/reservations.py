@@ -33,6 +33,7 @@ from reservations import selectors, services
 from reservations.lifecycle import TERMINAL, PendingOn, State
 from sessions import selectors as sessions
 from sessions.services import StaleSession, record_visit
+from sessions.services import resume as resume_session
 
 if TYPE_CHECKING:
     from reservations.models import Reservation
@@ -136,6 +137,23 @@ def open_workspace(request: PortalRequest, user: User, public_id: UUID) -> HttpR
         messages.error(request, f"{refused}.")
         return redirect(_page_of(found))
     return render(request, "portal/opening.html", {"address": sessions.workspace_url(session)})
+
+
+@require_POST
+@for_people
+def resume(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
+    """Start a workspace again that was paused because nobody used it."""
+    now = timezone.now()
+    found = get_object_or_404(
+        selectors.reservations_changeable_by(user, now=now), public_id=public_id
+    )
+    session = bookings.session_of(found)
+    try:
+        if session is not None:
+            resume_session(session=session, actor=user, now=now)
+    except StaleSession as refused:
+        messages.error(request, f"Nothing was changed: {refused}.")
+    return redirect(_page_of(found))
 
 
 @require_POST

@@ -15,7 +15,7 @@ from gpuaas.accounts.models import User
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import limits
 from gpuaas.portal.cards import teams as cards
-from reservations import facts
+from reservations import facts, policy, usage
 
 PER_PAGE: Final = 25
 PEOPLE_PER_PAGE: Final = 50
@@ -61,6 +61,7 @@ def team(request: PortalRequest, user: User, slug: str) -> HttpResponse:
             used=used,
             currency=rules.currency or settings.CURRENCY,
         ),
+        "hours": cards.hours_facts(usage.of_team(found, within=policy.month_of(now), now=now)),
         "members": [cards.member_card(each, reader=user, now=now) for each in page],
         "page": page,
         "may_manage": permissions.may_manage_team(user=user, team=found, now=now),
