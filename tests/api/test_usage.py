@@ -52,6 +52,7 @@ def test_a_member_sees_their_own_of_this_month(pool: Pool) -> None:
         "booked_gpu_hours": 4.0,
         "used_gpu_hours": 2.0,
         "given_back_gpu_hours": 0.0,
+        "reclaimed_gpu_hours": 0.0,
         "cost_minor": 1600,
         "used_cost_minor": 800,
         "currency": "EUR",
