@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reservations', '0017_open_by_person'),
+        ('reservations', '0018_planned_layouts'),
     ]
 
     operations = [
