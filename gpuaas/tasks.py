@@ -12,7 +12,7 @@ from gpuaas.audit import selectors as audit
 from gpuaas.idempotency import services as idempotency
 from gpuaas.notifications import services as notifications
 from reservations import services as reservations
-from tokenomics.services import exports
+from tokenomics.services import exports, past, periods
 
 SENDING_AT_MOST: Final = timedelta(seconds=60)
 
@@ -50,3 +50,15 @@ def log_audit_head() -> None:
 def forget_keys() -> None:
     """Forget requests that nobody sends again."""
     idempotency.forget(before=timezone.now() - idempotency.KEPT_FOR)
+
+
+@shared_task(name="tokenomics.follow")
+def follow_past() -> None:
+    """Write down which devices and teams changed since the last look."""
+    past.follow(now=timezone.now())
+
+
+@shared_task(name="tokenomics.calculate")
+def calculate_costs() -> None:
+    """Calculate every month that is not closed, with the inputs there are by now."""
+    periods.keep_up_to_date(now=timezone.now())

@@ -370,6 +370,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 60},
     },
+    "follow_past": {
+        "task": "tokenomics.follow",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "calculate_costs": {
+        "task": "tokenomics.calculate",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
     "collect_garbage": {
         "task": "reconciler.collect_garbage",
         "schedule": COLLECT_GARBAGE_INTERVAL_SECONDS,

@@ -1,6 +1,5 @@
-"""Lines of a month's cost as plain data: hours, canonical JSON and digests."""
+"""Lines of a month's cost as plain data: hours, and canonical JSON."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -9,9 +8,6 @@ from tokenomics.core.lines import (
     LineKind,
     StatementLine,
     canonical,
-    digest_of,
-    plain,
-    written,
 )
 
 LINE = StatementLine(
@@ -33,32 +29,7 @@ def test_hours_are_exact() -> None:
     assert (LINE.hours, LINE.gpu_hours) == (Decimal("1.5"), Decimal("0.375"))
 
 
-def test_a_line_as_json_leaves_out_what_is_empty() -> None:
-    assert plain(LINE) == {
-        "number": 1,
-        "period": "2026-10-01",
-        "currency": "EUR",
-        "kind": "booked_used",
-        "amounts": {"power": 2, "capital": 100},
-        "amount_minor": 102,
-        "team": "vision",
-        "starts_at": "2026-10-03T08:00:00+00:00",
-        "device_ms": 5_400_000,
-        "gpu_ns": NS_PER_HOUR * 3 // 8,
-        "is_measured": False,
-    }
-
-
 def test_the_same_values_are_the_same_bytes_in_whatever_order() -> None:
     assert canonical({"b": 1, "a": {"d": "ü", "c": date(2026, 1, 1)}}) == (
         '{"a":{"c":"2026-01-01","d":"ü"},"b":1}'.encode()
     )
-    turned = replace(LINE, amounts={"capital": 100, "power": 2})
-    assert list(written([LINE])) == list(written([turned]))
-
-
-def test_a_digest_tells_any_change() -> None:
-    other = replace(LINE, amount_minor=103)
-
-    assert digest_of([LINE, other])[1] == 2
-    assert len({digest_of(lines) for lines in ([], [LINE], [other], [LINE, other])}) == 4

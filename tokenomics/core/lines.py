@@ -6,10 +6,9 @@ categories at once; so hours, too, can be added over any lines.
 """
 
 import enum
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -104,32 +103,11 @@ class StatementLine:
         return Decimal(self.gpu_ns) / NS_PER_HOUR
 
 
-def plain(line: StatementLine) -> dict[str, Any]:
-    """Return ``line`` as JSON has it; what is empty is left out."""
-    found = {name: value for name, value in asdict(line).items() if value not in ("", None)}
-    return {name: _plain(value) for name, value in found.items()}
-
-
 def canonical(document: Mapping[str, Any]) -> bytes:
     """Return JSON that is the same, byte for byte, for the same values."""
     return json.dumps(
         document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain
     ).encode()
-
-
-def digest_of(lines: Iterable[StatementLine]) -> tuple[str, int]:
-    """Return the SHA-256 over `written` of ``lines``, in hexadecimal, and how many they are."""
-    total, count = hashlib.sha256(), 0
-    for written_line in written(lines):
-        total.update(written_line)
-        count += 1
-    return total.hexdigest(), count
-
-
-def written(lines: Iterable[StatementLine]) -> Iterator[bytes]:
-    """Return each line as one line of canonical JSON."""
-    for line in lines:
-        yield canonical(plain(line)) + b"\n"
 
 
 def _plain(value: object) -> object:

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from math import lcm
 from typing import Any, Final, TypeVar
 
 from tokenomics.core.allocation import half_up, split
 from tokenomics.core.lines import Category
 from tokenomics.core.months import Month, hours_between, midnight, months_since
-from tokenomics.core.sheet import Hardware, Sheet, Tariff
+from tokenomics.core.sheet import Hardware, Sheet, Tariff, Watts
 
 _MJ_PER_KWH: Final = 3_600_000_000
 _HOUR_MS: Final = 3_600_000
@@ -92,6 +93,36 @@ def month_cost(
     return _Calculation(sheet, month, until, {each.pool: each for each in pools}, digits).run()
 
 
+_NOTHING: Final = HourEnergy()
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """Watts as whole numbers: so many ``parts`` are one watt."""
+
+    parts: int
+    host: int
+    idle: int
+    most: int
+
+    @classmethod
+    def by(cls, watts: Watts) -> "_Draw":
+        exact = [
+            Fraction(each) for each in (watts.host_watts, watts.gpu_idle_watts, watts.gpu_max_watts)
+        ]
+        parts = lcm(*(each.denominator for each in exact))
+        return cls(parts, *(int(each * parts) for each in exact))
+
+    def of(self, pool: Installed, seen: HourEnergy) -> tuple[int, int]:
+        """Return the energy of an hour that follows capacity, and what is above it, in mJ parts."""
+        measured = seen.measured_mj * self.parts
+        idle_of_measured = min(measured, self.idle * seen.measured_gpu_ms)
+        unseen_ms = max(pool.gpus * _HOUR_MS - seen.measured_gpu_ms, 0)
+        hosts = self.host * pool.servers * _HOUR_MS
+        above = measured - idle_of_measured + (self.most - self.idle) * seen.load_gpu_ms
+        return hosts + idle_of_measured + self.idle * unseen_ms, above
+
+
 @dataclass(slots=True)
 class _Calculation:
     sheet: Sheet
@@ -101,6 +132,8 @@ class _Calculation:
     digits: int
     made_of: dict[tuple[str | None, str], list[Mapping[str, Any]]] = field(default_factory=dict)
     by_pool: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    hours: dict[datetime, tuple[datetime, tuple[Fraction, Fraction]]] = field(default_factory=dict)
+    draws: dict[tuple[str, date], "_Draw"] = field(default_factory=dict)
 
     def run(self) -> MonthCost:
         for each in self.sheet.hardware:
@@ -179,18 +212,22 @@ class _Calculation:
         if not any(each.pool in (pool.pool, None) for each in self.sheet.watts) or not pool.gpus:
             return None
         sums = [Fraction(0)] * 4
-        energy_mj = measured_ms = Fraction(0)
-        for hour in hours_between(self.month.starts_at, self.until):
-            local = hour.astimezone(self.month.zone)
-            seen = pool.hours.get(hour, HourEnergy())
-            idle_mj, above_mj = self._mj(pool, seen, local.date())
-            price = Fraction(self._tariff(local).price_per_kwh) / _MJ_PER_KWH
-            more = self._pue(local.date()) - 1
-            for index, each in enumerate((idle_mj * price, above_mj * price)):
-                sums[index] += each
-                sums[index + 2] += each * more
-            energy_mj += idle_mj + above_mj
+        by_band: dict[tuple[Fraction, Fraction, int], list[int]] = {}
+        measured_ms = 0
+        for hour, (local, band) in self._hours().items():
+            seen = pool.hours.get(hour, _NOTHING)
+            draw = self._draw(pool.pool, local.date())
+            found = by_band.setdefault((*band, draw.parts), [0, 0])
+            for index, each in enumerate(draw.of(pool, seen)):
+                found[index] += each
             measured_ms += min(seen.measured_gpu_ms, pool.gpus * _HOUR_MS)
+        energy_mj = Fraction(0)
+        for (price, pue, parts), both in by_band.items():
+            for index, total in enumerate(both):
+                cost = Fraction(total, parts) * price / _MJ_PER_KWH
+                sums[index] += cost
+                sums[index + 2] += cost * (pue - 1)
+                energy_mj += Fraction(total, parts)
         for category, at in ((Category.POWER, 0), (Category.COOLING, 2)):
             total = half_up((sums[at] + sums[at + 1]) * self._minor)
             idle = min(half_up(sums[at] * self._minor), total)
@@ -208,19 +245,25 @@ class _Calculation:
             self.made_of[pool.pool, category] = [row]
         return Energy(kwh, ratio)
 
-    def _mj(self, pool: Installed, seen: HourEnergy, on: date) -> tuple[Fraction, Fraction]:
-        """Return the energy of an hour that follows capacity, and what is above it."""
-        own = [each for each in self.sheet.watts if each.pool == pool.pool]
-        shared = [each for each in self.sheet.watts if each.pool is None]
-        watts = _at(own, on) or _at(shared, on)
-        if watts is None:
-            raise NoPrice(f"watts: nothing says what {pool.pool} draws on {on.isoformat()}")
-        idle, most = Fraction(watts.gpu_idle_watts), Fraction(watts.gpu_max_watts)
-        idle_of_measured = min(Fraction(seen.measured_mj), idle * seen.measured_gpu_ms)
-        unseen_ms = max(pool.gpus * _HOUR_MS - seen.measured_gpu_ms, 0)
-        hosts = Fraction(watts.host_watts) * pool.servers * _HOUR_MS
-        above = seen.measured_mj - idle_of_measured + (most - idle) * seen.load_gpu_ms
-        return hosts + idle_of_measured + idle * unseen_ms, above
+    def _hours(self) -> Mapping[datetime, tuple[datetime, tuple[Fraction, Fraction]]]:
+        """Return each hour's local time, and its price and PUE; the same for every pool."""
+        if not self.hours:
+            for hour in hours_between(self.month.starts_at, self.until):
+                local = hour.astimezone(self.month.zone)
+                price = Fraction(self._tariff(local).price_per_kwh)
+                self.hours[hour] = local, (price, self._pue(local.date()))
+        return self.hours
+
+    def _draw(self, pool: str, on: date) -> "_Draw":
+        """Return what ``pool`` draws on a day."""
+        if (pool, on) not in self.draws:
+            own = [each for each in self.sheet.watts if each.pool == pool]
+            shared = [each for each in self.sheet.watts if each.pool is None]
+            watts = _at(own, on) or _at(shared, on)
+            if watts is None:
+                raise NoPrice(f"watts: nothing says what {pool} draws on {on.isoformat()}")
+            self.draws[pool, on] = _Draw.by(watts)
+        return self.draws[pool, on]
 
     def _tariff(self, local: datetime) -> Tariff:
         for each in self.sheet.tariffs:

@@ -82,7 +82,10 @@ def used_and_unused(amounts: Mapping[str, int], active: int, seen: int) -> tuple
     """Return the amounts of a booking split into what worked and what did not."""
     used, unused = {}, {}
     for category, amount in amounts.items():
-        used[category], unused[category] = split(amount, [active, seen - active])
+        # As `split` does it, for two: the cent that is left goes to the larger remainder.
+        part, remainder = divmod(amount * active, seen)
+        part += remainder > 0 and 2 * remainder >= seen
+        used[category], unused[category] = part, amount - part
     return used, unused
 
 

@@ -28,6 +28,19 @@ if TYPE_CHECKING:
     from gpuaas.accounts.models import Team
 
 _AT_ONCE: Final = 5_000
+_NAMED: Final = (
+    ("team", "teams"),
+    ("user", "users"),
+    ("pool", "pools"),
+    ("node", "nodes"),
+    ("device", "devices"),
+)
+_OF_LINES: Final = (
+    *(f"{name}_id" for name, _ in _NAMED),
+    *("number", "kind", "currency", "amounts", "amount_minor", "cost_centre", "purpose"),
+    *("resource_name", "starts_at", "ends_at", "device_ms", "gpu_ns", "is_measured"),
+    *("corrects", "reason"),
+)
 _BY_CATEGORY: Final = """
 SELECT coalesce(pool.slug, ''), category, sum(due)::bigint, sum(paid)::bigint FROM (
     SELECT pool_id, category, amount_minor AS due, 0 AS paid FROM tokenomics_costpool
@@ -43,6 +56,28 @@ _BY_CENTRE: Final = """
 SELECT cost_centre, part.key, sum(part.value::bigint)::bigint
 FROM tokenomics_costline line CROSS JOIN LATERAL jsonb_each_text(line.amounts) part
 WHERE period_id = %(period)s GROUP BY 1, 2 ORDER BY 1, 2
+"""
+_AMOUNTS: Final = """
+SELECT part.key, sum(part.value::bigint)::bigint
+FROM tokenomics_costline line CROSS JOIN LATERAL jsonb_each_text(line.amounts) part
+WHERE period_id = %(period)s AND (%(centre)s::text IS NULL OR cost_centre = %(centre)s)
+GROUP BY 1 ORDER BY 1
+"""
+_PARTS: Final = """
+SELECT cost_centre, kind, team_id, count(*), sum(amount_minor)::bigint, sum(gpu_ns)::bigint
+FROM tokenomics_costline WHERE period_id = %(period)s
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+# Instants as milliseconds: their text would depend on who asks.
+_DIGEST: Final = """
+SELECT encode(sha256(coalesce(string_agg(sha256(convert_to((
+    to_jsonb(line) - 'id' - 'period_id' - 'starts_at' - 'ends_at' || jsonb_build_object(
+        'starts_ms', extract(epoch FROM starts_at) * 1000,
+        'ends_ms', extract(epoch FROM ends_at) * 1000
+    )
+)::text, 'UTF8')), ''::bytea ORDER BY number), ''::bytea)), 'hex')
+FROM tokenomics_costline line
+WHERE period_id = %(period)s AND (%(centre)s::text IS NULL OR cost_centre = %(centre)s)
 """
 _WRONG_SUMS: Final = """
 SELECT count(*) FROM tokenomics_costline line WHERE period_id = %(period)s AND amount_minor
@@ -111,40 +146,24 @@ def lines_of(
         rows = rows.filter(reservation=reservation)
     with_keys = rows.annotate(
         public_id=F("reservation__public_id"), approver=F("adjustment__approved_by_id")
-    )
+    ).values(*_OF_LINES, "public_id", "approver")
     for row in with_keys.iterator(chunk_size=_AT_ONCE):
         yield _plain(row, period)
 
 
-def _plain(row: Any, period: CostPeriod) -> StatementLine:
-    def name(kind: str, key: int | None) -> str:
-        return "" if key is None else str(period.names.get(kind, {}).get(str(key), key))
+def _plain(row: dict[str, Any], period: CostPeriod) -> StatementLine:
+    for name, kind in _NAMED:
+        key = row.pop(f"{name}_id")
+        row[name] = "" if key is None else _name(period, kind, key)
+    public_id, approver = row.pop("public_id"), row.pop("approver")
+    row["kind"] = LineKind(row["kind"])
+    row["reservation"] = str(public_id) if public_id else ""
+    row["approved_by"] = _name(period, "users", approver) if approver else ""
+    return StatementLine(period=period.month, **row)
 
-    return StatementLine(
-        number=row.number,
-        period=period.month,
-        currency=row.currency,
-        kind=LineKind(row.kind),
-        amounts=row.amounts,
-        amount_minor=row.amount_minor,
-        cost_centre=row.cost_centre,
-        team=name("teams", row.team_id),
-        user=name("users", row.user_id),
-        purpose=row.purpose,
-        pool=name("pools", row.pool_id),
-        node=name("nodes", row.node_id),
-        device=name("devices", row.device_id),
-        resource_name=row.resource_name,
-        reservation=str(row.public_id) if row.reservation_id else "",
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        device_ms=row.device_ms,
-        gpu_ns=row.gpu_ns,
-        is_measured=row.is_measured,
-        corrects=row.corrects,
-        reason=row.reason,
-        approved_by=name("users", row.approver),
-    )
+
+def _name(period: CostPeriod, kind: str, key: int) -> str:
+    return str(period.names.get(kind, {}).get(str(key), key))
 
 
 def statements(period: CostPeriod) -> QuerySet[CostStatement]:
@@ -155,6 +174,40 @@ def statements(period: CostPeriod) -> QuerySet[CostStatement]:
 def statement_lines(statement: CostStatement) -> Iterator[StatementLine]:
     """Return the lines that a statement is about; their digest is in it."""
     return lines_of(statement.period, cost_centre=statement.cost_centre)
+
+
+def lines_digest(period: CostPeriod, *, cost_centre: str | None) -> str:
+    """Return the SHA-256, in hexadecimal, over the SHA-256 of each line as JSON, by number.
+
+    A statement has it since its closing: it is another one if anything of a line has changed.
+    """
+    ((digest,),) = _rows(_DIGEST, period, centre=cost_centre)
+    return str(digest)
+
+
+def amounts_of(period: CostPeriod, *, cost_centre: str | None) -> dict[str, int]:
+    """Return what a cost centre pays by category, entered lines too; None: all of them."""
+    return dict(_rows(_AMOUNTS, period, centre=cost_centre))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the lines of one kind, cost centre and team add up to."""
+
+    cost_centre: str
+    kind: str
+    team: str
+    lines: int
+    amount_minor: int
+    gpu_ns: int
+
+
+def parts_of(period: CostPeriod) -> list[Part]:
+    """Return what the lines of a month add up to by cost centre, kind and team."""
+    return [
+        Part(centre, kind, "" if team is None else _name(period, "teams", team), *sums)
+        for centre, kind, team, *sums in _rows(_PARTS, period)
+    ]
 
 
 def adjustments(period: CostPeriod) -> QuerySet[CostAdjustment]:
@@ -232,9 +285,9 @@ def reconciliation(period: CostPeriod) -> Reconciliation:
     )
 
 
-def _rows(sql: str, period: CostPeriod) -> list[tuple[Any, ...]]:
+def _rows(sql: str, period: CostPeriod, **more: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"period": period.pk})
+        cursor.execute(sql, {"period": period.pk, **more})
         return list(cursor.fetchall())
 
 

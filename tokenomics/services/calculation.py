@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
@@ -371,5 +372,7 @@ def _ms(instant: datetime) -> int:
     return (instant - _EPOCH) // _MS
 
 
-def _instant(ms: int) -> datetime:
-    return _EPOCH + ms * _MS
+@lru_cache(maxsize=10_000)
+def _instant(ms: int) -> str:
+    """Return an instant as PostgreSQL reads it; many bookings share theirs."""
+    return (_EPOCH + ms * _MS).isoformat()

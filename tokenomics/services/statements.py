@@ -7,31 +7,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tokenomics.core.lines import StatementLine, canonical, plain
+from tokenomics.core.lines import canonical
 from tokenomics.models import CostCentre, CostPeriod, CostStatement
 from tokenomics.selectors import costs as selectors
 
 
 @dataclass(slots=True)
 class _Totals:
-    """What the lines of one statement add up to, and the digest over them."""
+    """What the lines of one statement add up to."""
 
     lines: int = 0
     amount_minor: int = 0
-    digest: Any = field(default_factory=hashlib.sha256)
-    categories: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     teams: Counter[str] = field(default_factory=Counter)
     gpu_ns: Counter[str] = field(default_factory=Counter)
 
-    def add(self, line: StatementLine, written: bytes) -> None:
-        self.lines += 1
-        self.amount_minor += line.amount_minor
-        self.digest.update(written)
-        self.categories.update(line.amounts)
-        self.kinds[line.kind.value] += line.amount_minor
-        self.teams[line.team] += line.amount_minor
-        self.gpu_ns[line.kind.value] += line.gpu_ns
+    def add(self, part: selectors.Part) -> None:
+        self.lines += part.lines
+        self.amount_minor += part.amount_minor
+        self.kinds[part.kind] += part.amount_minor
+        self.teams[part.team] += part.amount_minor
+        self.gpu_ns[part.kind] += part.gpu_ns
 
 
 def make(period: CostPeriod, *, now: datetime) -> list[CostStatement]:
@@ -40,10 +36,9 @@ def make(period: CostPeriod, *, now: datetime) -> list[CostStatement]:
     The caller holds the period's lock, and closes it in the same transaction.
     """
     everything, by_centre = _Totals(), dict[str, _Totals]()
-    for line in selectors.lines_of(period):
-        written = canonical(plain(line)) + b"\n"
-        everything.add(line, written)
-        by_centre.setdefault(line.cost_centre, _Totals()).add(line, written)
+    for part in selectors.parts_of(period):
+        everything.add(part)
+        by_centre.setdefault(part.cost_centre, _Totals()).add(part)
     charged = set(CostCentre.objects.filter(is_charged=True).values_list("code", flat=True))
     parts: Iterable[tuple[str | None, _Totals]] = [(None, everything), *sorted(by_centre.items())]
     return CostStatement.objects.bulk_create(
@@ -62,7 +57,7 @@ def _statement(
     now: datetime,
 ) -> CostStatement:
     name = f"{period}/{number:03}"
-    lines_digest = totals.digest.hexdigest()
+    lines_digest = selectors.lines_digest(period, cost_centre=centre)
     document = canonical(
         {
             "number": name,
@@ -75,12 +70,13 @@ def _statement(
             "booked_as": "chargeback" if is_charged else "showback",
             "currency": period.currency,
             "amount_minor": totals.amount_minor,
-            "by_category": totals.categories,
+            "by_category": selectors.amounts_of(period, cost_centre=centre),
             "by_kind": totals.kinds,
             "by_team": totals.teams,
             "gpu_ns_by_kind": totals.gpu_ns,
             "lines": totals.lines,
             "lines_sha256": lines_digest,
+            "names_sha256": hashlib.sha256(canonical(period.names)).hexdigest(),
             "idle_policy": period.idle_policy,
             "inputs": _inputs(period),
             "made_at": now,

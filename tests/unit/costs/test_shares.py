@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.planning.scenarios import worked
+from tokenomics.core.allocation import split
 from tokenomics.core.lines import NS_PER_HOUR, LineKind
 from tokenomics.core.portions import Portion
 from tokenomics.core.shares import Claim, at_rate, shares, used_and_unused
@@ -64,9 +65,9 @@ def test_policy_b_of_the_reference_month() -> None:
 
 
 def test_policy_c_pays_the_rate_and_leaves_a_variance() -> None:
-    split = [Portion("lab", "capital", 100_000), Portion("lab", "power", 82_828)]
+    two = [Portion("lab", "capital", 100_000), Portion("lab", "power", 82_828)]
 
-    found, variance = at_rate(split, [*CLAIMS, IDLE], minor_per_gpu_hour=Fraction(200))
+    found, variance = at_rate(two, [*CLAIMS, IDLE], minor_per_gpu_hour=Fraction(200))
 
     paid = [sum(each.values()) for each in found]
     assert paid == [37_200, 20_000, 60_000, 5_000, 0]
@@ -170,8 +171,17 @@ def test_the_order_moves_no_more_than_the_last_cent(
             assert abs(shuffled[at][portion.category] - found[index][portion.category]) <= 2
 
 
-@given(amounts=st.dictionaries(st.text("abc", min_size=1), st.integers(-1000, 10**6)))
-def test_used_and_unused_add_up(amounts: dict[str, int]) -> None:
-    used, unused = used_and_unused(amounts, 3, 7)
+@given(
+    amounts=st.dictionaries(st.text("abc", min_size=1), st.integers(-1000, 10**6)),
+    seen=st.integers(1, 10**7),
+    part=st.fractions(0, 1),
+)
+def test_used_and_unused_are_what_splitting_gives(
+    amounts: dict[str, int], seen: int, part: Fraction
+) -> None:
+    active = int(seen * part)
 
-    assert {key: used[key] + unused[key] for key in amounts} == amounts
+    used, unused = used_and_unused(amounts, active, seen)
+
+    for name, amount in amounts.items():
+        assert [used[name], unused[name]] == split(amount, [active, seen - active])
