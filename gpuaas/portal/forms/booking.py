@@ -100,14 +100,17 @@ class BookingForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.cards = {card.value: card for card in types}
-        self.teams = {team.slug: team for team in teams}
+        self.offer_teams(teams)
         self.now = now
         self._salt = f"portal.booking:{user.pk}"
-        self.fields["team"].choices = [(team.slug, team.name) for team in teams]  # type: ignore[attr-defined]
         self.fields["type"].choices = [(card.value, card.title) for card in types]  # type: ignore[attr-defined]
-        self.fields["team"].initial = teams[0].slug if teams else None
         self.fields["type"].initial = types[0].value if types else None
-        self.fields["key"].initial = signing.dumps(uuid.uuid4().hex, salt=self._salt)
+
+    def offer_teams(self, teams: "Iterable[Team]") -> None:
+        """Let the person choose from ``teams``."""
+        self.teams = {team.slug: team for team in teams}
+        self.fields["team"].choices = [(team.slug, team.name) for team in self.teams.values()]  # type: ignore[attr-defined]
+        self.fields["team"].initial = next(iter(self.teams), None)
 
     @property
     def public_id(self) -> uuid.UUID | None:
@@ -120,7 +123,9 @@ class BookingForm(forms.Form):
     @property
     def key_to_send(self) -> str:
         """The key to send next: the same after a mistake, a new one where the old is no good."""
-        return str(self.data["key"] if self.public_id else self.fields["key"].initial)
+        if self.public_id:
+            return str(self.data["key"])
+        return signing.dumps(uuid.uuid4().hex, salt=self._salt)
 
     @property
     def chosen_card(self) -> TypeChoice:
