@@ -35,7 +35,7 @@ class SessionStore(db.SessionStore):
         return self.model(*row)
 
 
-class PersonBackend(AuthenticationBackend):  # type: ignore[misc] -- allauth has no types
+class PersonBackend(AuthenticationBackend):  # type: ignore[misc]  # allauth is untyped
     """allauth's way to log in; who has logged in is read by hand."""
 
     def get_user(self, user_id: Any) -> User | None:
