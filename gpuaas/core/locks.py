@@ -23,6 +23,7 @@ class LockSpace(enum.IntEnum):
     DIRECTORY_ROUND = 71010
     READ_METERS = 71020
     BOOK_METERS = 71021
+    USAGE_MONTHS = 71022
 
 
 class LockBusy(errors.DomainError):
@@ -40,6 +41,18 @@ def hold_until_commit(space: LockSpace, object_id: int, *, wait_at_most: timedel
     Raises:
         LockBusy: somebody else held it for ``wait_at_most``.
     """
+    _take("pg_advisory_xact_lock", space, object_id, wait_at_most)
+
+
+def share_until_commit(space: LockSpace, object_id: int, *, wait_at_most: timedelta) -> None:
+    """Take the lock together with all who share it; whoever holds it alone waits for all of them.
+
+    As with `hold_until_commit`, which it waits for.  Raises `LockBusy`.
+    """
+    _take("pg_advisory_xact_lock_shared", space, object_id, wait_at_most)
+
+
+def _take(function: str, space: LockSpace, object_id: int, wait_at_most: timedelta) -> None:
     if not connection.in_atomic_block:
         msg = "an advisory lock outside a transaction would be released at once"
         raise RuntimeError(msg)
@@ -48,7 +61,7 @@ def hold_until_commit(space: LockSpace, object_id: int, *, wait_at_most: timedel
         # true = for this transaction only
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait_ms}ms"])
         with timeout_as_busy():
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [space.value, object_id])
+            cursor.execute(f"SELECT {function}(%s, %s)", [space.value, object_id])
 
 
 @contextmanager

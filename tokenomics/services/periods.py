@@ -1,6 +1,6 @@
 """The life of a month: open, calculated, soft closed, closed; and who pays what is idle."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
@@ -8,6 +8,7 @@ from django.db import transaction
 
 from gpuaas.accounts.models import User
 from gpuaas.audit import services as audit
+from gpuaas.core import locks
 from gpuaas.core.errors import DomainError
 from tokenomics.core.ledger import GRACE
 from tokenomics.core.months import Month
@@ -19,6 +20,10 @@ from tokenomics.services.inputs import BadInput, check_actor
 
 CALCULATED_AT_ONCE: Final = 12
 """So many months that are not closed are kept up to date."""
+
+
+LONGEST_BATCH: Final = timedelta(seconds=30)
+"""A batch of usage that is being booked is done by then."""
 
 
 class TooEarly(DomainError):
@@ -131,6 +136,8 @@ def close(*, period: CostPeriod, actor: User, now: datetime) -> CostPeriod:
     # Devices and teams are followed whatever comes of closing.
     past.follow(now=now)
     with transaction.atomic():
+        # No usage comes to the month from here on: what waits finds it closed.
+        locks.hold_until_commit(locks.LockSpace.USAGE_MONTHS, 0, wait_at_most=LONGEST_BATCH)
         locked = lock(period)
         _refuse_unless_ready(locked)
         write(locked, now=now)

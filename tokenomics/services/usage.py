@@ -2,18 +2,21 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final, TypeVar
 
 from django.db import transaction
 
 from gpuaas.audit import services as audit
+from gpuaas.core import locks
 from gpuaas.core.errors import DomainError
 from tokenomics.core.ledger import GpuUsage, Usage, charged_month, hour_of
+from tokenomics.selectors import costs
 from tokenomics.services import bulk
 
+_PATIENCE: Final = timedelta(seconds=30)
 AT_ONCE: Final = 10_000
 """So many rows go into one transaction at the most: what holds locks stays short."""
 
@@ -111,78 +114,69 @@ class Booked:
     known: int
 
 
-def record(entries: Sequence[Usage], *, now: datetime, closed_before: date | None = None) -> Booked:
+def record(entries: Sequence[Usage], *, now: datetime) -> Booked:
     """Book usage: all of it, or none.  What is in the ledger already is accepted without effect.
 
-    ``closed_before`` is the first month that is not closed.  Raises `ToldOtherwise`, which also
-    leaves a row in the audit trail, or `TooManyEntries`.
+    Raises `ToldOtherwise`, which also leaves a row in the audit trail, `TooManyEntries`, or
+    `locks.LockBusy` while a month is being closed.
     """
-    rows = []
-    arrived = now.isoformat()
-    hours = _Hours(now, closed_before)
-    for digest, each in _once(entries):
-        rows.append(
-            (
-                each.source,
-                each.event_id,
-                digest,
-                each.started_at.isoformat(),
-                each.ended_at.isoformat(),
-                arrived,
-                *hours.of(each.started_at, each.ended_at),
-                each.booking.reservation_id,
-                each.booking.team_id,
-                each.booking.pool_id,
-                each.is_reading,
-                each.engine,
-                each.model,
-                each.prompt_computed,
-                each.prompt_cached,
-                each.generated,
-                each.requests,
-                None if each.evidence is None else json.dumps(each.evidence),
-            )
+
+    def row(each: Usage) -> tuple[Any, ...]:
+        return (
+            each.booking.reservation_id,
+            each.booking.team_id,
+            each.booking.pool_id,
+            each.is_reading,
+            each.engine,
+            each.model,
+            each.prompt_computed,
+            each.prompt_cached,
+            each.generated,
+            each.requests,
+            None if each.evidence is None else json.dumps(each.evidence),
         )
-    return _book("tokenomics_usageentry", rows, _book_usage, given=len(entries), now=now)
+
+    return _book("tokenomics_usageentry", entries, row, _book_usage, now=now)
 
 
-def record_gpus(
-    entries: Sequence[GpuUsage], *, now: datetime, closed_before: date | None = None
-) -> Booked:
+def record_gpus(entries: Sequence[GpuUsage], *, now: datetime) -> Booked:
     """Book what GPUs did, as `record` does with tokens."""
-    rows = []
-    arrived = now.isoformat()
-    hours = _Hours(now, closed_before)
-    for digest, each in _once(entries):
-        rows.append(
-            (
-                each.source,
-                each.event_id,
-                digest,
-                each.started_at.isoformat(),
-                each.ended_at.isoformat(),
-                arrived,
-                *hours.of(each.started_at, each.ended_at),
-                each.cluster_id,
-                each.node,
-                each.gpu_uuid,
-                each.instance,
-                each.reservation_id,
-                each.seen_ms,
-                each.active_ms,
-                each.energy_mj,
-            )
+
+    def row(each: GpuUsage) -> tuple[Any, ...]:
+        return (
+            each.cluster_id,
+            each.node,
+            each.gpu_uuid,
+            each.instance,
+            each.reservation_id,
+            each.seen_ms,
+            each.active_ms,
+            each.energy_mj,
         )
-    return _book("tokenomics_gpuentry", rows, _book_gpus, given=len(entries), now=now)
+
+    return _book("tokenomics_gpuentry", entries, row, _book_gpus, now=now)
 
 
-def _book(table: str, rows: list[Any], write: Any, *, given: int, now: datetime) -> Booked:
-    if given > AT_ONCE:
-        raise TooManyEntries(f"{given} entries at once: send at most {AT_ONCE}")
-    if not rows:
+def _book(
+    table: str,
+    entries: Sequence[E],
+    row: Callable[[E], tuple[Any, ...]],
+    write: Callable[[str, list[Any]], int],
+    *,
+    now: datetime,
+) -> Booked:
+    if len(entries) > AT_ONCE:
+        raise TooManyEntries(f"{len(entries)} entries at once: send at most {AT_ONCE}")
+    told = list(_once(entries))
+    if not told:
         return Booked(0, 0)
+    arrived = now.isoformat()
     try:
         with transaction.atomic():
+            # Whoever closes a month waits until this is written, or this until it is closed.
+            locks.share_until_commit(locks.LockSpace.USAGE_MONTHS, 0, wait_at_most=_PATIENCE)
+            hours = _Hours(now, costs.closed_before())
+            rows = [_common(digest, each, arrived, hours) + row(each) for digest, each in told]
             fresh = write(table, rows)
             if fresh < len(rows):
                 _refuse(bulk.told_otherwise(table))
@@ -190,7 +184,14 @@ def _book(table: str, rows: list[Any], write: Any, *, given: int, now: datetime)
         with transaction.atomic():
             audit.record("usage.refused", subject=table, actor=None, at=now, reason=str(error))
         raise
-    return Booked(fresh, given - fresh)
+    return Booked(fresh, len(entries) - fresh)
+
+
+def _common(digest: str, each: Usage | GpuUsage, arrived: str, hours: "_Hours") -> tuple[Any, ...]:
+    """Return what every row of a ledger begins with."""
+    started, ended = each.started_at, each.ended_at
+    when = (started.isoformat(), ended.isoformat(), arrived)
+    return (each.source, each.event_id, digest, *when, *hours.of(started, ended))
 
 
 def _book_usage(table: str, rows: list[Any]) -> int:
