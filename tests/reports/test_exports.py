@@ -107,7 +107,9 @@ def test_a_workbook_has_groups_and_lines_with_totals(month: Month, tmp_path: Pat
 
     book = openpyxl.load_workbook(path, data_only=True)
 
-    assert book.sheetnames == ["By cost centre", "By team", "By model", "Lines 2026-10"]
+    assert book.sheetnames == [
+        *("By cost centre", "By team", "By model", "By team, pool and model", "Lines 2026-10")
+    ]
     total = {row[0].value: [cell.value for cell in row] for row in book["By model"].iter_rows()}
     assert total["qwen"][7:12] == [8.33, 4_000_000, 1_000, 1_000_000, 8.33]
     assert total["llama"][13] == pytest.approx(1.67)

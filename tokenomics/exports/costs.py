@@ -10,7 +10,7 @@ from gpuaas.core.money import digits_of
 from tokenomics.core.groups import BookingTokens, Group, rates_by_kind
 from tokenomics.core.ledger import month_after
 from tokenomics.core.lines import LineKind, StatementLine
-from tokenomics.core.per_million import Denominator
+from tokenomics.core.per_million import Denominator, Tokens
 from tokenomics.exports.focus import Charge, Status
 from tokenomics.exports.pdf_paper import Paper
 from tokenomics.exports.tables import Cell, Column, Kind, Row, Table
@@ -84,6 +84,21 @@ def groups_table(of: Month, title: str, first: str, groups: Iterable[Group]) -> 
         *(Column(f"{of.currency} per million, {by.value}", Kind.RATE) for by in Denominator),
     )
     return Table(title, of.currency, columns, (_group(of, each) for each in groups))
+
+
+def matrix_table(of: Month, rows: Iterable[tuple[str, str, str, int, Tokens]]) -> Table:
+    """Return what each team paid in each pool for each model, and the tokens that it got."""
+    columns = (
+        *(Column(name) for name in ("Team", "Pool", "Model")),
+        Column("Amount", Kind.MONEY, is_summed=True),
+        *(Column(n, Kind.COUNT, is_summed=True) for n in ("Prompt computed", "Prompt cached")),
+        Column("Generated", Kind.COUNT, is_summed=True),
+    )
+    cells = (
+        (team, pool, model, amount, t.prompt_computed, t.prompt_cached, t.generated)
+        for team, pool, model, amount, t in rows
+    )
+    return Table("By team, pool and model", of.currency, columns, cells)
 
 
 def statement(

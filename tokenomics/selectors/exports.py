@@ -138,6 +138,7 @@ def _groups(
     for by, first in _BY:
         groups: list[Group] = reports.grouped(period, by=by, user=user, now=now)
         yield costs.groups_table(of, f"By {first.lower()}", first, groups)
+    yield costs.matrix_table(of, reports.by_team_pool_and_model(period, user=user, now=now))
 
 
 def _categories(period: CostPeriod) -> list[Row]:

@@ -19,7 +19,7 @@ from gpuaas.inventory.models import Pool
 from tokenomics.core.groups import NO_TOKENS, BookingTokens, Group
 from tokenomics.core.lines import LineKind, StatementLine
 from tokenomics.core.per_million import Tokens
-from tokenomics.models.costs import CostLine, CostPeriod
+from tokenomics.models.costs import CostLine, CostPeriod, PeriodState
 from tokenomics.models.sums import CostByModel
 from tokenomics.models.usage import GpuHour, UsageEntry, UsageHour
 from tokenomics.selectors.lines import in_pieces, tokens_of
@@ -112,13 +112,45 @@ def grouped(
         return _bookings(period, narrowed(period, lines_visible_to(user, now=now), filters))
     sums = _sums(period, by, sums_visible_to(user, now=now), filters)
     if by == "model":
-        return _named(by, sums.values())
+        return _named(period, by, sums.values())
     lines = narrowed(period, lines_visible_to(user, now=now), filters)
     groups = _groups(lines, _LINE[by])
     for key, tokens in sums.items():
         found = groups.setdefault(key, Group(key=key, name=""))
         groups[key] = replace(found, tokens=tokens.tokens, covered_minor=tokens.covered_minor)
-    return _named(by, groups.values())
+    return _named(period, by, groups.values())
+
+
+def by_team_pool_and_model(
+    period: CostPeriod, *, user: User | None, now: datetime
+) -> list[tuple[str, str, str, int, Tokens]]:
+    """Return cost and tokens of each team in each pool with each model: slugs and minor units."""
+    sums = sums_visible_to(user, now=now).filter(period=period).order_by()
+    rows = list(
+        sums.values_list("team_id", "pool_id", "model").annotate(
+            amount=Sum("amount_minor"),
+            computed=Sum("prompt_computed"),
+            cached=Sum("prompt_cached"),
+            made=Sum("generated"),
+        )
+    )
+    teams = dict(Team.objects.values_list("pk", "slug"))
+    pools = dict(Pool.objects.values_list("pk", "slug"))
+    teams |= {int(key): name for key, name in _kept(period, "team").items()}
+    pools |= {int(key): name for key, name in _kept(period, "pool").items()}
+    return sorted(
+        (
+            (
+                teams.get(team, ""),
+                pools.get(pool, ""),
+                model,
+                int(amount),
+                Tokens(*map(int, tokens)),
+            )
+            for team, pool, model, amount, *tokens in rows
+        ),
+        key=lambda row: row[:3],
+    )
 
 
 def trend(
@@ -323,13 +355,23 @@ _NAMES: Final = {
 _NAMELESS: Final = {"cost_centre": "(no cost centre)", "model": NO_MODEL}
 
 
-def _named(by: str, groups: Iterable[Group]) -> list[Group]:
+def _kept(period: CostPeriod, by: str) -> dict[str, str]:
+    """Return what rows were called when the month was closed; nothing before that."""
+    names: dict[str, str] = period.names.get(f"{by}s", {})
+    return names if period.state == PeriodState.CLOSED else {}
+
+
+def _named(period: CostPeriod, by: str, groups: Iterable[Group]) -> list[Group]:
     found = list(groups)
     if by in _NAMES:
-        names = _NAMES[by]
+        names, kept = _NAMES[by], _kept(period, by)
         rows = names.rows.in_bulk([int(g.key) for g in found if g.key])
         found = [
-            replace(group, key=getattr(row, names.key), name=names.name(row))
+            replace(
+                group,
+                key=getattr(row, names.key),
+                name=kept.get(group.key) or names.name(row),
+            )
             if (row := rows.get(int(group.key or 0)))
             else replace(group, key="", name="(none)")
             for group in found

@@ -89,7 +89,7 @@ def costs(request: PortalRequest, user: User) -> HttpResponse:
 @for_people
 def booking(request: PortalRequest, user: User, month: str, public_id: UUID) -> HttpResponse:
     """Show what a booking costs in a month and what that is made of: tokens, meters, inputs."""
-    period, now = _period(month), timezone.now()
+    period, now = period_called(month), timezone.now()
     found = reports.booking_cost(period, public_id, user=user, now=now)
     if found is None:
         raise Http404
@@ -107,7 +107,7 @@ def booking(request: PortalRequest, user: User, month: str, public_id: UUID) -> 
 @for_people
 def export(request: PortalRequest, user: User, month: str) -> HttpResponse:
     """Ask for a file of the month: a short one is there at once, a long one is made meanwhile."""
-    period = _period(month)
+    period = period_called(month)
     try:
         made = exports.ask(
             period=period,
@@ -159,10 +159,11 @@ def _files(user: User) -> dict[str, Any]:
 def _chosen(months: list[CostPeriod], wanted: str | None) -> CostPeriod | None:
     if not wanted:
         return months[0] if months else None
-    return _period(wanted)
+    return period_called(wanted)
 
 
-def _period(month: str) -> CostPeriod:
+def period_called(month: str) -> CostPeriod:
+    """Return the month that is written 2026-10; raise Http404 for none."""
     return get_object_or_404(reports.periods(), month=_first(month))
 
 
