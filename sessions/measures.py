@@ -84,20 +84,27 @@ def quantile(of: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """When the reconciler last looked at a cluster; None: never."""
+    """When the reconciler last looked at a cluster; None: never, since it is known."""
 
     cluster: str
     looked_at: datetime | None
+    known_since: datetime
 
     def is_stalled(self, *, now: datetime, after: timedelta) -> bool:
-        return self.looked_at is None or now - self.looked_at > after
+        """Return whether nobody has looked for longer than ``after``."""
+        return now - (self.looked_at or self.known_since) > after
+
+    def is_starting(self, *, now: datetime, after: timedelta) -> bool:
+        """Return whether the first look is still to come, and not late yet."""
+        return self.looked_at is None and not self.is_stalled(now=now, after=after)
 
 
 def heartbeats() -> list[Heartbeat]:
     """Return the reconciler's heartbeat on each enabled cluster."""
     looked = dict(ClusterWatch.objects.values_list("cluster_id", "until"))
     return [
-        Heartbeat(cluster.name, looked.get(cluster.pk)) for cluster in inventory.enabled_clusters()
+        Heartbeat(cluster.name, looked.get(cluster.pk), cluster.known_since)
+        for cluster in inventory.enabled_clusters()
     ]
 
 

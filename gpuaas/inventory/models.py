@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 from django.db.models import F, Func, Q
+from django.db.models.functions import Now
 
 from gpuaas.accounts.models import User
 from gpuaas.inventory import layouts
@@ -46,6 +47,9 @@ class Cluster(models.Model):
     )
     display_name = models.CharField(max_length=80)
     is_enabled = models.BooleanField(default=True, help_text="Whether the reconciler works on it")
+    known_since = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="The reconciler has from then on to look at it"
+    )
     in_cluster = models.BooleanField(
         default=False, help_text="Use the reconciler pod's own ServiceAccount instead of a file"
     )

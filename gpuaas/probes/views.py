@@ -60,6 +60,9 @@ def reconciler(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 -- a view'
         return _text(
             f"stalled on {stalled} of {len(beats)} clusters", HTTPStatus.SERVICE_UNAVAILABLE
         )
+    starting = sum(beat.is_starting(now=now, after=after) for beat in beats)
+    if starting:
+        return _text(f"starting on {starting} of {len(beats)} clusters")
     return _text("looking")
 
 

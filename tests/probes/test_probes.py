@@ -98,12 +98,23 @@ def test_a_reconciler_that_looks_everywhere_is_well() -> None:
 def test_a_reconciler_that_has_stalled_is_told_of(silent_for: timedelta | None) -> None:
     services.record_look(cluster=make.cluster(name="lit"), now=timezone.now())
     dark = make.cluster(name="dark")
+    Cluster.objects.update(known_since=timezone.now() - timedelta(minutes=3))
     if silent_for:
         services.record_look(cluster=dark, now=timezone.now() - silent_for)
 
     status, text = ask("/healthz/reconciler")
 
     assert (status, text) == (HTTPStatus.SERVICE_UNAVAILABLE, "stalled on 1 of 2 clusters\n")
+
+
+def test_a_cluster_that_was_never_looked_at_is_starting_and_not_for_ever() -> None:
+    make.cluster()
+
+    assert ask("/healthz/reconciler") == (HTTPStatus.OK, "starting on 1 of 1 clusters\n")
+    Cluster.objects.update(known_since=timezone.now() - timedelta(seconds=89))
+    assert ask("/healthz/reconciler")[0] == HTTPStatus.OK
+    Cluster.objects.update(known_since=timezone.now() - timedelta(seconds=91))
+    assert ask("/healthz/reconciler")[0] == HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def test_a_slow_reconciler_has_more_time(settings: Settings) -> None:
