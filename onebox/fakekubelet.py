@@ -2,9 +2,10 @@
 
     python -m onebox.fakekubelet --kubeconfig FILE --switches DIR
 
-It applies the nodes and storage classes of simcluster/reference.yaml and then plays the kubelet of
-every node (`fakekubelet_node`) and the external provisioner of the storage class
-(`fakekubelet_volumes`).  All it knows is in the API: it can be killed and started at any time.
+It applies the nodes and storage classes of simcluster/reference.yaml, or of ``--machines FILE``,
+and then plays the kubelet of every node (`fakekubelet_node`) and the external provisioner of the
+storage class (`fakekubelet_volumes`).  All it knows is in the API: it can be killed and started at
+any time.
 """
 
 import argparse
@@ -36,9 +37,9 @@ COLLECTIONS: Final = {
 RETRY_SECONDS: Final = 1.0
 
 
-async def play(kubeconfig: Path, switches: Path) -> None:
-    """Play the machines of the reference installation until cancelled."""
-    reference = list(yaml.safe_load_all(REFERENCE.read_text()))
+async def play(kubeconfig: Path, switches: Path, machines: Path = REFERENCE) -> None:
+    """Play the nodes and storage classes of ``machines`` until cancelled."""
+    reference = list(yaml.safe_load_all(machines.read_text()))
     nodes = [item for item in reference if item["kind"] == "Node"]
     classes = [item for item in reference if item["kind"] == "StorageClass"]
     client = Client.connect(kubeconfig)
@@ -66,8 +67,8 @@ async def _install(client: Client, objects: Sequence[Json]) -> None:
                 await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _play_until_told_to_stop(kubeconfig: Path, switches: Path) -> None:
-    playing = asyncio.create_task(play(kubeconfig, switches))
+async def _play_until_told_to_stop(kubeconfig: Path, switches: Path, machines: Path) -> None:
+    playing = asyncio.create_task(play(kubeconfig, switches, machines))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, playing.cancel)
@@ -82,9 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--switches", type=Path, required=True, help="a file power-off-NODE here takes NODE down"
     )
+    parser.add_argument("--machines", type=Path, default=REFERENCE, help="what there is")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    asyncio.run(_play_until_told_to_stop(options.kubeconfig, options.switches))
+    asyncio.run(_play_until_told_to_stop(options.kubeconfig, options.switches, options.machines))
     return 0
 
 

@@ -64,7 +64,9 @@ def collect(
     """
     report = Report(cluster_name)
     calls_before = Counter(kube.calls)
-    world = World(kube, observe.look(kube, installation=settings.INSTALLATION), dry_run=dry_run)
+    world = World(
+        kube, observe.look_at_namespaces(kube, installation=settings.INSTALLATION), dry_run=dry_run
+    )
     for namespace in world.picture.namespaces():
         name = namespace["metadata"]["name"]
         if is_terminating(namespace):

@@ -1,6 +1,7 @@
 """What exists in a cluster: paged lists by label, one frozen picture."""
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,15 +57,31 @@ def look(
     Raises:
         ClusterError: some listing failed; half a picture is none.
     """
+    return _of(kube, installation, (*MANAGED_KINDS, *([CLAIM] if with_claims else []), *besides))
+
+
+def look_at_namespaces(kube: Cluster, *, installation: str) -> Picture:
+    """Return the picture of ``installation``'s namespaces alone, complete.
+
+    Raises:
+        ClusterError: the listing failed.
+    """
+    return _of(kube, installation, (("v1", "Namespace"),))
+
+
+def _of(kube: Cluster, installation: str, kinds: Iterable[tuple[str, str]]) -> Picture:
     labels = naming.ours(installation)
-    found = [
-        _with_type(manifest, api_version, kind)
-        for api_version, kind in (*MANAGED_KINDS, *([CLAIM] if with_claims else []), *besides)
-        for manifest in kube.find(api_version, kind, labels=labels)
-    ]
-    return Picture({ref_to(manifest): manifest for manifest in found})
+    # What is parsed holds no cycles, and as much as a whole cluster: looking through it for some,
+    # again and again while it grows, would take longer than parsing it.
+    gc.disable()
+    try:
+        return _listed(kube, labels, kinds)
+    finally:
+        gc.enable()
 
 
-def _with_type(manifest: Manifest, api_version: str, kind: str) -> Manifest:
-    """Items of a list leave out what the list itself says."""
-    return {**manifest, "apiVersion": api_version, "kind": kind}
+def _listed(
+    kube: Cluster, labels: Mapping[str, str | None], kinds: Iterable[tuple[str, str]]
+) -> Picture:
+    found = (each for kind in kinds for each in kube.find(*kind, labels=labels))
+    return Picture({ref_to(each): each for each in found})

@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Final
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
-from reconciler import cycle, garbage, metering
+from reconciler import cycle, garbage, metering, waking
 from reservations import services as reservations
 
 # What hangs goes on beside: starts and stops wait for the same worker.
@@ -15,7 +16,20 @@ METERS_PATIENCE: Final = timedelta(seconds=10)
 
 @shared_task(name="reconciler.reconcile")
 def reconcile() -> None:
-    """One pass over every cluster; one that hangs does not hold up the next tick of the others."""
+    """One pass over every cluster; one that hangs does not hold up the next tick of the others.
+
+    Before, it asks for one at each moment until the next tick when windows open.
+    """
+    interval = timedelta(seconds=settings.RECONCILE_INTERVAL_SECONDS)
+    now = timezone.now()
+    for moment in waking.due_between(now, now + interval):
+        wake.apply_async(eta=moment, expires=moment + interval)
+    cycle.run_on_each_cluster(clock=timezone.now, patience=cycle.LONGEST_PASS)
+
+
+@shared_task(name="reconciler.wake")
+def wake() -> None:
+    """Run the same pass, because windows open now; it asks for no further one."""
     cycle.run_on_each_cluster(clock=timezone.now, patience=cycle.LONGEST_PASS)
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,16 +72,14 @@ def drifted(desired: Any, observed: Any) -> bool:
     What the server and other controllers added is no drift.  Lists are compared whole: an entry
     more or less, or in another place, is drift.
     """
-    if isinstance(desired, Mapping):
-        return not isinstance(observed, Mapping) or any(
+    if desired == observed:  # most are: where the server added nothing
+        return False
+    if isinstance(desired, dict) and isinstance(observed, dict):
+        for key, value in desired.items():
             # The server leaves out what is empty.
-            drifted(value, observed[key]) if key in observed else value not in ({}, [])
-            for key, value in desired.items()
-        )
-    if isinstance(desired, list):
-        return (
-            not isinstance(observed, list)
-            or len(desired) != len(observed)
-            or any(drifted(d, o) for d, o in zip(desired, observed, strict=True))
-        )
-    return bool(desired != observed)
+            if drifted(value, observed[key]) if key in observed else value not in ({}, []):
+                return True
+        return False
+    if isinstance(desired, list) and isinstance(observed, list):
+        return len(desired) != len(observed) or any(map(drifted, desired, observed))
+    return True

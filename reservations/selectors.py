@@ -388,6 +388,17 @@ def held_devices(cluster: Cluster, *, now: datetime) -> list[HeldDevice]:
     return [HeldDevice(*row) for row in rows]
 
 
+def starts_between(after: datetime, until: datetime) -> set[datetime]:
+    """Return when approved reservations start after the one and before the other moment."""
+    coming = Reservation.objects.holding_capacity().filter(
+        state=lifecycle.State.APPROVED.value,
+        starts_at__gt=after,
+        starts_at__lt=until,
+        pool__cluster__is_enabled=True,
+    )
+    return set(coming.values_list("starts_at", flat=True).distinct().order_by())
+
+
 def missed(cluster: Cluster, *, now: datetime) -> QuerySet[Reservation]:
     """Return those that were never started and whose window is over."""
     return _live(cluster).filter(state=lifecycle.State.APPROVED.value, ends_at__lte=now)

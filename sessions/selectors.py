@@ -124,6 +124,12 @@ def meant_to_run(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet
     )
 
 
+def in_use(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
+    """Return the sessions that somebody may work in, with their reservations and nothing else."""
+    ready = meant_to_run(cluster, now=now).filter(state=SessionState.READY.value)
+    return ready.prefetch_related(None)
+
+
 def to_be_metered(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
     """Return the sessions in which something may run, with what an entry of the ledger names."""
     ready = meant_to_run(cluster, now=now).filter(state=SessionState.READY.value)
@@ -266,15 +272,17 @@ def _derived(purpose: str, seed: bytes) -> str:
 
 
 def _not_ended(cluster: Cluster) -> WorkspaceSessionQuerySet:
+    """Return the sessions, each with its reservation, and what many share fetched once for all."""
     return (
         WorkspaceSession.objects.not_ended()
         .filter(reservation__pool__cluster=cluster)
-        .select_related(
+        .select_related("reservation")
+        .prefetch_related(
             "reservation__team",
             "reservation__requested_by",
             "reservation__node__pool",
+            "reservation__node__devices",
             "reservation__pool__cluster",
         )
-        .prefetch_related("reservation__node__devices")
         .order_by("reservation__starts_at", "pk")
     )

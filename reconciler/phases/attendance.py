@@ -14,7 +14,7 @@ from reservations import facts
 from reservations.facts import Attendance
 from sessions import selectors, services
 from sessions.attendance import Verdict
-from sessions.models import ClusterWatch, SessionState, WorkspaceSession
+from sessions.models import ClusterWatch, WorkspaceSession
 
 _CHANGES: Final = {
     Verdict.NO_SHOW: "give back {}: nobody came",
@@ -30,8 +30,7 @@ def due(cluster: Cluster, now: datetime) -> Iterable[Item]:
     if watch is None:
         return
     rules = facts.attendance_rules(cluster)
-    ready = selectors.meant_to_run(cluster, now=now).filter(state=SessionState.READY.value)
-    for session in ready:
+    for session in selectors.in_use(cluster, now=now):
         yield session, rules.get(session.reservation.pool_id, Attendance()), watch
 
 

@@ -9,13 +9,12 @@ from reconciler.cluster import Ref
 from reconciler.provision import Done, Outcome
 from reconciler.world import World
 from sessions import selectors, services
-from sessions.models import SessionState, WorkspaceSession
+from sessions.models import WorkspaceSession
 
 
 def due(cluster: Cluster, now: datetime) -> Iterable[WorkspaceSession]:
     """Return the sessions that somebody works in."""
-    running = selectors.meant_to_run(cluster, now=now).select_related("quota")
-    return running.filter(state=SessionState.READY.value)
+    return selectors.in_use(cluster, now=now).select_related("quota")
 
 
 def act(session: WorkspaceSession, world: World, now: datetime) -> Outcome:

@@ -141,8 +141,11 @@ def record_namespace(*, session: WorkspaceSession, uid: str) -> None:
 def record_ready(*, session: WorkspaceSession, now: datetime) -> None:
     """Note that the session is complete; the first time, hand it over to its owner.
 
-    A session that was ready before is back after a repair: failures are forgotten.
+    A session that was ready before is back after a repair: failures are forgotten.  One that
+    has been all the time costs nothing.
     """
+    if session.state == SessionState.READY.value and not _is_noted(session):
+        return
     with transaction.atomic():
         if session.state == SessionState.PROVISIONING.value:
             _move(session, SessionState.READY, ready_at=now)
@@ -303,3 +306,8 @@ def _move(session: WorkspaceSession, target: SessionState, **fields: object) -> 
         raise StaleSession(f"session {session} is not {source.value} any more")
     for field, value in {"state": target.value, **fields}.items():
         setattr(session, field, value)
+
+
+def _is_noted(session: WorkspaceSession) -> bool:
+    """Return whether something is written down that a complete session has no need of."""
+    return bool(session.waiting_for or session.failures or session.last_error or session.retry_at)

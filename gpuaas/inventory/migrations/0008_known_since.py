@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0006_exposure'),
+        ('inventory', '0007_planned_layouts'),
     ]
 
     operations = [
