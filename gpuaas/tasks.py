@@ -12,7 +12,7 @@ from gpuaas.audit import selectors as audit
 from gpuaas.idempotency import services as idempotency
 from gpuaas.notifications import services as notifications
 from reservations import services as reservations
-from tokenomics.services import exports, past, periods
+from tokenomics.services import budgets, exports, past, periods
 
 SENDING_AT_MOST: Final = timedelta(seconds=60)
 
@@ -25,6 +25,7 @@ def deliver_notices() -> None:
     now = timezone.now()
     reservations.remind(now=now)
     reservations.announce_budgets(now=now)
+    budgets.announce_budgets(now=now)
     notifications.announce_memberships(now=now)
     while notifications.fan_out(now=now):
         pass

@@ -115,6 +115,49 @@ def standing_rules(*, pool: Pool, team: Team, resource_name: str, at: datetime) 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """A cost centre whose budget refuses bookings: its ``teams`` (keys) spend it together.
+
+    ``ledger_version`` is the sum of the versions of their ledgers.
+    """
+
+    name: str
+    budget_minor: int
+    teams: tuple[int, ...]
+    ledger_version: int
+
+
+# Budgets of cost centres are tokenomics' tables.  That package stands above this one, and so is
+# asked by name: it writes them, and here they are one more limit.
+_CENTRE: Final = """
+WITH latest AS (
+    SELECT budget.amount_minor, budget.blocks FROM tokenomics_costcentrebudget budget
+    JOIN tokenomics_costcentre centre ON centre.id = budget.cost_centre_id
+    WHERE centre.code = %(code)s AND budget.valid_from <= %(day)s
+    ORDER BY budget.valid_from DESC, budget.id DESC LIMIT 1
+)
+SELECT latest.amount_minor, array_agg(team.id ORDER BY team.id), coalesce(sum(version), 0)::bigint
+FROM latest JOIN accounts_team team ON team.cost_centre = %(code)s
+LEFT JOIN reservations_teamledger ledger ON ledger.team_id = team.id
+WHERE latest.blocks AND latest.amount_minor IS NOT NULL GROUP BY 1
+"""
+
+
+def centre_of(team: Team, *, at: datetime) -> Centre | None:
+    """Return the cost centre of ``team``, if it has a budget that refuses bookings at ``at``."""
+    if not team.cost_centre:
+        return None
+    asked: dict[str, Any] = {"code": team.cost_centre, "day": at.astimezone(UTC).date()}
+    with connection.cursor() as cursor:
+        cursor.execute(_CENTRE, asked)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    budget_minor, teams, version = row
+    return Centre(team.cost_centre, budget_minor, tuple(teams), version)
+
+
 def pool_rules(pool: Pool) -> PoolRules:
     """Return the rules of ``pool``; empty ones, not saved, where there are none."""
     return PoolRules.objects.filter(pool=pool).first() or PoolRules(pool=pool)

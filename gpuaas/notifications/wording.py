@@ -274,9 +274,12 @@ def _budget(facts: _Facts) -> tuple[str, str]:
     percent = facts.data.get("percent")
     part = f"{percent} %" if percent else "A part"
     amounts = f"{facts.plain('spent')} of {facts.plain('budget')}" if percent else "That much"
-    end = " What costs more is refused until the month is over." if percent == _ALL else ""
+    centre = facts.plain("cost_centre")
+    whose = f"cost centre {centre}" if centre else facts.team
+    refuses = percent == _ALL and (not centre or bool(facts.data.get("blocks")))
+    end = " What costs more is refused until the month is over." if refuses else ""
     return (
-        f"{part} of the budget of {facts.team} for {month} is spoken for",
+        f"{part} of the budget of {whose} for {month} is spoken for",
         f"{amounts} is booked or used.{end}",
     )
 

@@ -4,7 +4,7 @@ Three sources, each for itself: the product's own bounds, a pool's rules, a team
 docs/design/policies.md lists them all.
 """
 
-from reservations.policy.against import problems_against, usage_from
+from reservations.policy.against import problems_against, problems_with_centre, usage_from
 from reservations.policy.amounts import hours_in
 from reservations.policy.costs import actual_in, spent_in
 from reservations.policy.limits import (
@@ -54,6 +54,7 @@ __all__ = [
     "months_of",
     "problems_against",
     "problems_with",
+    "problems_with_centre",
     "problems_with_demand",
     "problems_with_size",
     "problems_with_values",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from reservations.capacity import Window
 from reservations.policy import amounts, costs, periods, windows
-from reservations.policy.limits import Ask, Rules, Usage
+from reservations.policy.limits import Ask, Limits, Rules, Source, Usage
 from reservations.policy.problems import Problem
 
 
@@ -24,6 +24,14 @@ def problems_against(ask: Ask, *, rules: Rules, usage: Usage, pool: str) -> tupl
     if ask.is_measurable:
         found += _measured(ask, rules, usage)
     return tuple(found)
+
+
+def problems_with_centre(
+    ask: Ask, *, name: str, budget_minor: int, usage: Usage, shortest: timedelta
+) -> tuple[Problem, ...]:
+    """Return what the budget of a cost centre says; ``usage`` is of all its teams."""
+    limits = Limits(Source.TEAM, f"cost centre {name}", budget_minor=budget_minor)
+    return tuple(costs.budget(limits, ask, usage, shortest=shortest))
 
 
 def usage_from(rules: Rules, window: Window) -> datetime:

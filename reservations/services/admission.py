@@ -77,7 +77,7 @@ def admit(  # noqa: PLR0913 -- one name for each thing there is to say
             if already is not None:
                 return already
             booking = approvals.held(booking, asked.problems, approval, ask=ask_approval)
-        rules.ensure_ledger(team, version=booking.terms.ledger_version)
+        rules.ensure_ledger(team, booking.terms)
         answer = _put(booking)
         if answer.reservation is not None:
             return answer.reservation
@@ -92,8 +92,8 @@ def admit(  # noqa: PLR0913 -- one name for each thing there is to say
 
 
 def _put(booking: Booking) -> Answer:
-    """Book it in one call; from here where others move, or where two people are in it."""
-    if booking.booked_by is not None:
+    """Book it in one call; from here where others move, or where two people or teams are in it."""
+    if booking.booked_by is not None or booking.terms.ledgers_of:
         return admit_by_moving_others(booking)
     answer = in_one_call.admit(booking, wait_at_most=ADMISSION_LOCK_WAIT)
     if answer.outcome in (Outcome.FRAGMENTED, Outcome.LINE):

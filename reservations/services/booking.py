@@ -72,7 +72,8 @@ class Terms:
     """On which terms a wish is booked: its price, and who set which rule aside.
 
     With a ``hold`` it is held and not booked.  ``ledger_version`` is that of the team's ledger when
-    its limits were evaluated; None where no limit depends on what else the team books.
+    its limits were evaluated; None where no limit depends on what else the team books.  With
+    ``ledgers_of``, the teams of a cost centre that has a budget, it is the sum of all of theirs.
     """
 
     cost_minor: int = 0
@@ -81,6 +82,7 @@ class Terms:
     approved_by: User | None = None
     reason: str = ""
     ledger_version: int | None = None
+    ledgers_of: tuple[int, ...] = ()
     hold: Hold | None = None
 
 

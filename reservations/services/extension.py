@@ -82,14 +82,14 @@ def extend(
     for _ in range(admission.EVALUATIONS):
         until = ends_at or _as_late_as_possible(reservation, at_most, now)
         terms = _terms(reservation, until, now)
-        rules.ensure_ledger(reservation.team, version=terms.ledger_version)
+        rules.ensure_ledger(reservation.team, terms)
         with exclusion_as_busy(), transaction.atomic(durable=True):
             locks.hold_until_commit(
                 locks.LockSpace.POOL_CAPACITY,
                 _pool_of(reservation).pk,
                 wait_at_most=admission.ADMISSION_LOCK_WAIT,
             )
-            if not admission.ledger_stands(reservation.team, version=terms.ledger_version):
+            if not admission.ledger_stands(reservation.team, terms):
                 continue
             found = _find_room(reservation, until, at_most, now)
             if isinstance(found, placement.Placement):

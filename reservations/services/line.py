@@ -106,8 +106,8 @@ def _hold(reservation: Reservation, pool: Pool, now: datetime) -> bool:
     place = find_place(Booking(pool, team, person, wish, asked.terms, now))
     if place is None:
         return False
-    rules.ensure_ledger(team, version=asked.terms.ledger_version)
-    if not ledger_stands(team, version=asked.terms.ledger_version):
+    rules.ensure_ledger(team, asked.terms)
+    if not ledger_stands(team, asked.terms):
         return False
     changes: dict[str, object] = {
         "state": State.PENDING.value,

@@ -107,7 +107,7 @@ def accept_offer(
         raise OfferGone(present)
     wish = replace(offer.wish, public_id=public_id)
     asked = rules.evaluate(pool=offer.pool, team=team, wish=wish, now=now, besides=reservation.pk)
-    rules.ensure_ledger(team, version=asked.terms.ledger_version)
+    rules.ensure_ledger(team, asked.terms)
     booking = Booking(offer.pool, team, person, wish, asked.terms, now)
     try:
         booked = _exchange(reservation.pk, booking, actor)

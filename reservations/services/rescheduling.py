@@ -55,13 +55,13 @@ def move(
     came_from = reservation.placed_on.pool or reservation.pool
     for _ in range(admission.EVALUATIONS):
         terms = _terms(reservation, pool, wish, now)
-        rules.ensure_ledger(reservation.team, version=terms.ledger_version)
+        rules.ensure_ledger(reservation.team, terms)
         with exclusion_as_busy(), transaction.atomic(durable=True):
             for pk in sorted({came_from.pk, pool.pk}):
                 locks.hold_until_commit(
                     locks.LockSpace.POOL_CAPACITY, pk, wait_at_most=admission.ADMISSION_LOCK_WAIT
                 )
-            if not ledger_stands(reservation.team, version=terms.ledger_version):
+            if not ledger_stands(reservation.team, terms):
                 continue
             line.serve(pool=pool, now=now)
             place = _find_place(reservation, pool, wish, now)

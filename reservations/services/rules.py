@@ -1,6 +1,6 @@
 """What speaks against a wish, what it costs, and who may book it in spite of that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -77,11 +77,13 @@ def evaluate(
             with_shares=of.rules.look_at_shares,
             besides=besides,
         )
+    centre = facts.centre_of(team, at=wish.window.starts_at)
     found = (
         *policy.problems_with(window=wish.window, units=wish.units, now=now),
         *(problems_with_hardware(pool, wish) if with_hardware else ()),
         *policy.problems_with_demand(wish.demand),
         *policy.problems_against(ask, rules=of.rules, usage=usage, pool=str(pool)),
+        *(_problems_with_centre(centre, ask, of, besides) if centre else ()),
     )
     problems, overridden = _set_aside(found, team=team, approval=approval, now=now)
     approved = approval if overridden else None
@@ -93,7 +95,32 @@ def evaluate(
         reason=approved.reason.strip() if approved else "",
         ledger_version=of.ledger_version if of.rules.look_at_usage else None,
     )
+    if centre:
+        terms = replace(terms, ledger_version=centre.ledger_version, ledgers_of=centre.teams)
     return Evaluation(problems, terms)
+
+
+def _problems_with_centre(
+    centre: facts.Centre, ask: policy.Ask, of: facts.Standing, besides: int | None
+) -> tuple[policy.Problem, ...]:
+    """Return what the budget of the team's cost centre says, which all its teams spend."""
+    if not ask.is_measurable:
+        return ()
+    since = policy.month_of(ask.window.starts_at).starts_at
+    usage = tuple(
+        booked
+        for team in centre.teams
+        for booked in facts.usage_of(
+            team=Team(pk=team), pool=Pool(), since=since, with_shares=False, besides=besides
+        )
+    )
+    return policy.problems_with_centre(
+        ask,
+        name=centre.name,
+        budget_minor=centre.budget_minor,
+        usage=usage,
+        shortest=of.rules.shortest,
+    )
 
 
 def authority_over(team: Team, *, person: User, now: datetime) -> policy.Approver | None:
@@ -105,9 +132,12 @@ def authority_over(team: Team, *, person: User, now: datetime) -> policy.Approve
     return None
 
 
-def ensure_ledger(team: Team, *, version: int | None) -> None:
-    """Make the row that limits are guarded by, once in the life of a team that has limits."""
-    if version == 0:
+def ensure_ledger(team: Team, terms: Terms) -> None:
+    """Make the rows that limits are guarded by, once in the life of a team that has limits."""
+    if terms.ledgers_of:
+        rows = [TeamLedger(team_id=each) for each in terms.ledgers_of]
+        TeamLedger.objects.bulk_create(rows, ignore_conflicts=True)
+    elif terms.ledger_version == 0:
         TeamLedger.objects.get_or_create(team=team)
 
 

@@ -2,27 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 
+from django.db.models import F
+
 from gpuaas.accounts.models import Team
 from gpuaas.audit import services as audit
 from gpuaas.notifications import services as notifications
 from reservations import lifecycle, placement, selectors
 from reservations.models import Reservation, TeamLedger
 from reservations.services import holds
-from reservations.services.booking import Answer, Booking, Outcome
+from reservations.services.booking import Answer, Booking, Outcome, Terms
 
 
 def book_under_lock(booking: Booking) -> Answer:
     """Book it, if it has a place; the caller holds the pool's capacity lock."""
-    if not ledger_stands(booking.team, version=booking.terms.ledger_version):
+    if not ledger_stands(booking.team, booking.terms):
         return Answer(Outcome.LEDGER_MOVED)
     place = find_place(booking)
     return Answer(Outcome.BOOKED, _book(booking, place)) if place else Answer(Outcome.FULL)
 
 
-def ledger_stands(team: Team, *, version: int | None) -> bool:
-    """Raise the team's ledger from the version that its limits were evaluated at."""
+def ledger_stands(team: Team, terms: Terms) -> bool:
+    """Raise the team's ledger from the version that its limits were evaluated at.
+
+    Where its cost centre has a budget, all ledgers of that are locked in their order, and stand as
+    long as their sum does.
+    """
+    version = terms.ledger_version
     if version is None:
         return True
+    if terms.ledgers_of:
+        all_of_them = TeamLedger.objects.filter(team__in=terms.ledgers_of).order_by("pk")
+        if sum(each.version for each in all_of_them.select_for_update()) != version:
+            return False
+        return TeamLedger.objects.filter(team=team).update(version=F("version") + 1) == 1
     ledger = TeamLedger.objects.filter(team=team, version=version)
     return ledger.update(version=version + 1) == 1
 
