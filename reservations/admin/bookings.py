@@ -24,6 +24,7 @@ from gpuaas.inventory import services as hardware
 from gpuaas.inventory.admin import DeviceAdmin
 from gpuaas.inventory.models import Device, DeviceState
 from reservations import selectors, services
+from reservations.lifecycle import WAITS_FOR_ITS_START
 from reservations.models import BookingFlag, Reservation
 from reservations.selectors import number_in
 
@@ -90,9 +91,13 @@ class OfType(admin.SimpleListFilter):
 
 
 class WithReason(ActionForm):
-    """What is done with the chosen rows, and why: whoever asked for a rejected one is told."""
+    """What is done with the chosen rows, and why: whoever asked for a rejected one is told.
+
+    ``hours`` is by how much they are extended.
+    """
 
     reason = forms.CharField(max_length=200, required=False)
+    hours = forms.IntegerField(min_value=1, max_value=168, required=False)
 
 
 @admin.register(Reservation)
@@ -114,7 +119,13 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     search_help_text = "A number, the beginning of a user name or, within 90 days, of a purpose"
     sortable_by = ("starts_at",)
     action_form = WithReason
-    actions = ("cancel_chosen", "give_back_chosen", "approve_chosen", "reject_chosen")
+    actions = (
+        "extend_chosen",
+        "cancel_chosen",
+        "give_back_chosen",
+        "approve_chosen",
+        "reject_chosen",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
         return selectors.reservations_visible_to(_user(request), now=timezone.now())
@@ -130,13 +141,33 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     @admin.display(description="in the portal")
     def in_the_portal(self, reservation: Reservation) -> str:
         address = reverse("portal:reservation", args=[reservation.public_id])
-        return format_html('<a href="{}">Window and history</a>', address)
+        move = reverse("portal:change", args=[reservation.public_id])
+        told = '<a href="{}">Window and history</a>'
+        if reservation.state not in WAITS_FOR_ITS_START:
+            return format_html(told, address)
+        return format_html(told + ' · <a href="{}">Move</a>', address, move)
 
     @admin.display(description="in the calendar")
     def in_the_calendar(self, reservation: Reservation) -> str:
         asked = {"pool": reservation.pool.slug, "day": f"{reservation.starts_at:%Y-%m-%d}"}
         address = f"{reverse('portal:timeline')}?{urlencode(asked)}"
         return format_html('<a href="{}">Its days</a>', address)
+
+    @admin.action(description="Extend the chosen reservations by the hours given")
+    def extend_chosen(self, request: HttpRequest, chosen: QuerySet[Reservation]) -> None:
+        """Extend each of them; those that cannot be are named with the reason, and stay."""
+        longer = _hours(request)
+        if longer is None:
+            self.message_user(request, "say by how many hours, 1 to 168", messages.ERROR)
+            return
+        user, now = _user(request), timezone.now()
+
+        def extend(*, reservation: Reservation) -> None:
+            ends_at = reservation.ends_at + longer
+            services.extend(reservation=reservation, ends_at=ends_at, actor=user, now=now)
+
+        changeable = selectors.reservations_changeable_by(user, now=now).filter(pk__in=chosen)
+        self.message_user(request, f"{self._each(request, changeable, extend)} extended")
 
     @admin.action(description="Cancel the chosen reservations")
     def cancel_chosen(self, request: HttpRequest, chosen: QuerySet[Reservation]) -> None:
@@ -251,6 +282,12 @@ class BookedDeviceAdmin(DeviceAdmin):
                 touched[device.node.pool_id] = device.node.pool
         services.heal_these(pools=touched.values(), now=now)
         self.message_user(request, f"{changed} changed")
+
+
+def _hours(request: HttpRequest) -> timedelta | None:
+    given = request.POST.get("hours", "")
+    hours = int(given) if given.isascii() and given.isdecimal() and len(given) <= 3 else 0  # noqa: PLR2004
+    return timedelta(hours=hours) if 1 <= hours <= 168 else None  # noqa: PLR2004 -- as the form says
 
 
 def _reason(request: HttpRequest) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -12,9 +14,11 @@ from pytest_django import DjangoAssertNumQueries
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
 from gpuaas.audit.models import AuditEvent
 from gpuaas.inventory.models import Cluster, Pool
+from reservations import services
 from reservations.capacity import Window
 from reservations.lifecycle import State
-from reservations.models import BookingFlag, PoolRules, Reservation, TeamRules
+from reservations.models import BookingFlag, BookingTemplate, PoolRules, Reservation, TeamRules
+from reservations.recurrence import Every, Repeat
 from reservations.trouble import Cause
 from tests import make
 
@@ -197,6 +201,65 @@ def test_giving_back_goes_through_the_service(manager: Client, book: Book) -> No
     not_begun.refresh_from_db()
     assert (running.state, not_begun.state) == (State.COMPLETED, State.APPROVED)
     assert b"1 given back" in answer.content
+
+
+def test_extending_goes_through_the_service(manager: Client, book: Book) -> None:
+    free, before, after = book(1, 2), book(3, 4), book(4, 5)
+    Reservation.objects.filter(pk=free.pk).update(state=State.COMPLETED)
+    asked = {"action": "extend_chosen", "_selected_action": [free.pk, before.pk], "hours": 2}
+
+    answer = manager.post(changelist("reservations_reservation"), asked, follow=True)
+
+    ends = before.ends_at
+    for each in (free, before, after):
+        each.refresh_from_db()
+    assert before.ends_at == ends + timedelta(hours=2)
+    assert b"1 extended" in answer.content
+
+
+@pytest.mark.parametrize("hours", ["", "0", "169", "-1", "two", "9999"])
+def test_nothing_is_extended_by_no_hours(manager: Client, book: Book, hours: str) -> None:
+    one = book(1, 2)
+    asked = {"action": "extend_chosen", "_selected_action": [one.pk], "hours": hours}
+
+    answer = manager.post(changelist("reservations_reservation"), asked, follow=True)
+
+    assert Reservation.objects.get(pk=one.pk).ends_at == one.ends_at
+    assert b"extended" not in answer.content
+
+
+def test_from_the_list_one_books_and_moves(manager: Client, book: Book) -> None:
+    one = book(1, 2)
+
+    page = manager.get(changelist("reservations_reservation")).content.decode()
+
+    assert reverse("portal:book") in page
+    assert reverse("portal:change", args=[one.public_id]) in page
+
+
+@pytest.mark.parametrize("name", ["series", "bookingtemplate"])
+def test_a_list_of_series_and_templates_costs_the_same_however_long_it_is(
+    platform_admin: Client, name: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(6):
+        pool, team = make.pool(), make.team()
+        person = make.user(teams=[team])
+        repeat = Repeat(Every.DAY, ZoneInfo("UTC"), count=3)
+        wish = make.wish(at=make.window(1, 2))
+        whose: dict[str, Any] = {"pool": pool, "team": team, "requested_by": person}
+        services.book_series(**whose, wish=wish, repeat=repeat, now=make.NOON)
+        BookingTemplate.objects.create(
+            pool=pool,
+            team=team,
+            owner=person,
+            name=f"t{number}",
+            resource_name=make.SLICE,
+            units=1,
+            minutes=60,
+        )
+
+    with django_assert_max_num_queries(8):
+        platform_admin.get(changelist(f"reservations_{name}"))
 
 
 @pytest.mark.parametrize("name", ["device", "node", "closure", "pool", "cluster"])
