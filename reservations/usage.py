@@ -45,7 +45,7 @@ _MOMENT: Final = timedelta(microseconds=1)
 # The part of a cost that is due at an instant grows along the window and is rounded half up.
 _DUE: Final = """CASE
     WHEN {at} <= starts_at THEN 0 WHEN {at} >= held_until THEN cost ELSE floor(
-        cost * extract(epoch FROM {at} - starts_at) / extract(epoch FROM held_until - starts_at)
+        cost * date_part('epoch', {at} - starts_at) / date_part('epoch', held_until - starts_at)
         + 0.5
     )
 END"""
@@ -62,9 +62,9 @@ _SQL: Final = """
 WITH booked AS (
     SELECT *, coalesce(released_at, ends_at) AS held_until,
         CASE WHEN coalesce(released_at, ends_at) = ends_at THEN cost_minor ELSE floor((
-            2 * cost_minor * floor(extract(epoch FROM released_at - starts_at))
-            + extract(epoch FROM ends_at - starts_at)
-        ) / (2 * extract(epoch FROM ends_at - starts_at))) END AS cost
+            2 * cost_minor * floor(date_part('epoch', released_at - starts_at))
+            + date_part('epoch', ends_at - starts_at)
+        ) / (2 * date_part('epoch', ends_at - starts_at))) END AS cost
     FROM ({visible}) AS visible
 ), part AS (
     SELECT *,

@@ -256,6 +256,7 @@ def test_a_list_of_series_and_templates_costs_the_same_however_long_it_is(
             resource_name=make.SLICE,
             units=1,
             minutes=60,
+            created_at=make.NOON,
         )
 
     with django_assert_max_num_queries(8):
