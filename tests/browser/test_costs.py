@@ -141,7 +141,10 @@ def test_nothing_serious_is_wrong_and_nothing_is_wider_than_the_page(
     finn.add_init_script(f"localStorage.setItem('gpuaas-theme', '{theme}')")
     finn.goto("/costs/?by=reservation")
     booking = finn.get_by_test_id("cost-row").first.get_by_role("link").get_attribute("href")
-    pages = (("costs", "/costs/"), ("costs-model", "/costs/?by=model"), ("cost-booking", booking))
+    pages = (
+        *(("costs", "/costs/"), ("costs-model", "/costs/?by=model"), ("cost-booking", booking)),
+        ("cost-reconciliation", "/costs/2026-10/reconciliation/"),
+    )
     for name, path in pages:
         assert path
         for width in WIDTHS:
