@@ -62,11 +62,21 @@ class NodeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Labelled:
+    """What the labels say of one type on a node: how many, of which product, with what memory."""
+
+    count: int
+    product: str
+    memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeReport:
     """What a cluster shows of a node right now: devices by resource name, and its health.
 
     ``slots`` is what is allocatable, before it is divided by the replicas.  ``mig_state`` is what
-    the MIG manager says of its last work, empty where there is none.
+    the MIG manager says of its last work, empty where there is none.  ``labelled`` is what its
+    labels say, by resource name; empty where nobody labels it, or not well enough.
     """
 
     name: str
@@ -74,6 +84,7 @@ class NodeReport:
     is_ready: bool
     slots: Mapping[str, int] = field(default_factory=dict)
     mig_state: str = ""
+    labelled: Mapping[str, Labelled] = field(default_factory=dict)
 
 
 def facts_of(node: Mapping[str, Any]) -> NodeFacts:
@@ -127,7 +138,17 @@ def report_of(node: Mapping[str, Any]) -> NodeReport:
     ready = [each for each in status.get("conditions") or [] if each.get("type") == "Ready"]
     # A node that has said nothing of its health yet is not called ill.
     is_ready = all(each.get("status") == "True" for each in ready)
-    return NodeReport(name, devices, is_ready, shown, labels.get(MIG_STATE, ""))
+    return NodeReport(name, devices, is_ready, shown, labels.get(MIG_STATE, ""), _labelled(labels))
+
+
+def _labelled(labels: Mapping[str, str]) -> dict[str, Labelled]:
+    found: dict[str, Labelled] = {}
+    try:
+        for each in _devices(labels):
+            found[each.resource_name] = Labelled(each.ordinal + 1, each.product, each.memory_mib)
+    except (KeyError, ValueError):
+        return {}
+    return found
 
 
 def _devices(labels: Mapping[str, str]) -> Iterator[DeviceFacts]:

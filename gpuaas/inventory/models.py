@@ -221,6 +221,9 @@ class Node(models.Model):
     frozen_because = models.CharField(
         max_length=300, blank=True, help_text="Why no session starts on it; empty: they do"
     )
+    labels_differ = models.CharField(
+        max_length=300, blank=True, help_text="Where its labels and the inventory disagree"
+    )
 
     class Meta:
         ordering = ("name",)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gpuaas.inventory.labels import NodeReport
+from gpuaas.inventory.labels import Labelled, NodeReport
 
 SUCCESS: Final = "success"
 FAILED: Final = "failed"
@@ -32,6 +32,55 @@ class Expected:
     def slots(self) -> frozenset[int]:
         """What the node may show: a broken device is shown until the plugin notices, or not."""
         return frozenset(n * self.replicas for n in range(self.in_service, self.total + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the inventory has of one type on a node, as it is cut now; broken ones are in total."""
+
+    in_service: int
+    total: int
+    product: str
+    memory_mib: int
+
+
+# What a file says is nominal, and drivers report a little less.
+_MEMORY_MAY_DIFFER_BY: Final = 0.05
+
+
+def label_differences(labelled: Mapping[str, Labelled], known: Mapping[str, Known]) -> str:
+    """Return, for people, where a node's labels and the inventory disagree; empty: nowhere.
+
+    A node without labels disagrees with nothing.
+    """
+    if not labelled:
+        return ""
+    found = []
+    for name in sorted(labelled.keys() | known.keys()):
+        shown, has = labelled.get(name), known.get(name)
+        if shown is None or has is None:
+            count, total = shown.count if shown else 0, has.total if has else 0
+            found += (
+                [f"its labels say {count} of {name}, the inventory {total}"]
+                if count != total
+                else []
+            )
+            continue
+        if not has.in_service <= shown.count <= has.total:
+            found.append(f"its labels say {shown.count} of {name}, the inventory {has.total}")
+        if _base(shown.product) != _base(has.product):
+            found.append(
+                f"its labels say that {name} is {shown.product}, the inventory {has.product}"
+            )
+        if abs(shown.memory_mib - has.memory_mib) > _MEMORY_MAY_DIFFER_BY * has.memory_mib:
+            found.append(
+                f"its labels say {shown.memory_mib} MiB for {name}, the inventory {has.memory_mib}"
+            )
+    return "; ".join(found)
+
+
+def _base(product: str) -> str:
+    return product.partition("-MIG-")[0]
 
 
 def is_settled(report: NodeReport) -> bool:

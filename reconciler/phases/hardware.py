@@ -38,7 +38,8 @@ def act(cluster: Cluster, world: World, now: datetime) -> Outcome:
         published = slices.read(world.kube.find("resource.k8s.io/v1", "ResourceSlice"))
         reports = [_as_published(report, published) for report in reports]
         unreadable |= published.partial
-        found = services.record_presence(cluster=cluster, shown=published.by_node, now=now)
+        found = services.record_uuids(cluster=cluster, shown=published.by_node, now=now)
+        found += services.record_presence(cluster=cluster, shown=published.by_node, now=now)
         world.changes.extend(found)
     lines = services.record_reports(
         cluster=cluster, reports=reports, unreadable=unreadable, now=now

@@ -80,7 +80,9 @@ def works(simulator: Simulator, kube: Cluster, *, namespace: str, state: str = "
     assert found is not None
     label = found["metadata"]["labels"][gpu_operator.PLUGIN_CONFIG_LABEL]
     replicas = operator_files.read_plugin_config(maps["data"][label])
-    labels = {f"{name}.replicas": str(replicas.get(name, 1)) for name in slots}
+    # GPU Feature Discovery takes away what is not there; zero says the same.
+    labels = {f"{name}.count": "0" for name in (mig.WHOLE, "nvidia.com/mig-1g.24gb")}
+    labels |= {f"{name}.replicas": str(replicas.get(name, 1)) for name in slots}
     labels |= {f"{name}.count": str(n // replicas.get(name, 1)) for name, n in slots.items()}
     shows(simulator, labels={**labels, MIG_STATE: state}, slots=slots)
     return True

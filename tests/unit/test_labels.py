@@ -10,6 +10,7 @@ import yaml
 
 from gpuaas.inventory.labels import (
     DeviceFacts,
+    Labelled,
     NodeFacts,
     NodeReport,
     UnreadableNode,
@@ -179,9 +180,24 @@ def ready(status: str) -> list[dict[str, str]]:
 
 def test_a_report_counts_devices_and_not_slots(node: dict[str, Any]) -> None:
     shown = {GPU: 4, SLICE: 8}
+    product = "NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition"
     assert report_of(node) == NodeReport(
-        "gpu-node-1", {GPU: 1, SLICE: 4}, is_ready=True, slots=shown, mig_state="success"
+        "gpu-node-1",
+        {GPU: 1, SLICE: 4},
+        is_ready=True,
+        slots=shown,
+        mig_state="success",
+        labelled={
+            GPU: Labelled(1, product, 97_887),
+            SLICE: Labelled(4, f"{product}-MIG-1g.24gb", 24_064),
+        },
     )
+
+
+def test_labels_that_do_not_say_enough_say_nothing_in_a_report(node: dict[str, Any]) -> None:
+    node["metadata"]["labels"]["nvidia.com/gpu.count"] = "many"
+
+    assert report_of(node).labelled == {}
 
 
 @pytest.mark.parametrize(("status", "is_ready"), [("True", True), ("False", False), ("?", False)])

@@ -22,7 +22,7 @@ from gpuaas.inventory.services.layouts import (
     note_late,
     write_down,
 )
-from gpuaas.inventory.services.presence import record_presence
+from gpuaas.inventory.services.presence import record_presence, record_uuids
 from gpuaas.inventory.services.refusals import (
     ClosureOver,
     ClosureRefused,
@@ -65,6 +65,7 @@ __all__ = [
     "record_presence",
     "record_report",
     "record_reports",
+    "record_uuids",
     "set_device_state",
     "set_node_schedulable",
     "share_devices",

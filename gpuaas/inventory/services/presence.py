@@ -1,14 +1,66 @@
 """Devices that a cluster shows by their UUIDs, and those that it has stopped to show."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import transaction
+
+from gpuaas.audit import services as audit
 from gpuaas.inventory.models import Cluster, Device, DeviceState
 from gpuaas.inventory.services.hardware import set_device_state
 
 # A driver that restarts shows nothing for a moment.
 FAILED_AFTER: Final = timedelta(minutes=5)
+
+
+def record_uuids(
+    *, cluster: Cluster, shown: Mapping[str, Mapping[str, str]], now: datetime
+) -> tuple[str, ...]:
+    """Give devices without a UUID the one that ``cluster`` shows; return a line for each.
+
+    ``shown`` is by node the resource name of each UUID.  Only where nothing is to be guessed: as
+    many of a type are without one as are shown and nobody's, and all lie on one GPU, or nobody
+    knows on which.  What is left is for an inventory file to say.
+    """
+    nameless: defaultdict[tuple[str, str], list[Device]] = defaultdict(list)
+    for device in (
+        Device.objects.filter(node__cluster=cluster, node__name__in=list(shown), uuid=None)
+        .exclude(state=DeviceState.RETIRED)
+        .select_related("node")
+        .order_by("ordinal", "pk")
+    ):
+        nameless[device.node.name, device.resource_name].append(device)
+    if not nameless:
+        return ()
+    all_shown = [uuid for uuids in shown.values() for uuid in uuids]
+    taken = set(Device.objects.filter(uuid__in=all_shown).values_list("uuid", flat=True))
+    lines = []
+    for (node, name), devices in nameless.items():
+        free = sorted(
+            uuid for uuid, kind in shown[node].items() if kind == name and uuid not in taken
+        )
+        if len(free) != len(devices) or len({device.gpu_index for device in devices}) > 1:
+            continue
+        for device, uuid in zip(devices, free, strict=True):
+            lines += _identified(device, uuid, now)
+    return tuple(lines)
+
+
+def _identified(device: Device, uuid: str, now: datetime) -> list[str]:
+    with transaction.atomic():
+        if not Device.objects.filter(pk=device.pk, uuid=None).update(uuid=uuid):
+            return []
+        audit.record(
+            "device.identified",
+            subject=f"device:{device.pk}",
+            actor=None,
+            at=now,
+            device=str(device),
+            uuid=uuid,
+        )
+    return [f"device {device} is {uuid}"]
 
 
 def record_presence(

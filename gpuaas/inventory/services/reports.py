@@ -78,7 +78,8 @@ def record_reports(
     expected = selectors.expected_on(cluster) if is_told else {}
     being_cut = selectors.being_cut(cluster) if is_told else {}
     lines, same = [], []
-    for node in Node.objects.filter(cluster=cluster).exclude(name__in=unreadable):
+    nodes = list(Node.objects.filter(cluster=cluster).exclude(name__in=unreadable))
+    for node in nodes:
         report = by_name.get(node.name, NodeReport(node.name, {}, is_ready=False))
         planned = being_cut.get(node.name, "")
         is_settled = trust.is_settled(report) and not planned
@@ -96,9 +97,44 @@ def record_reports(
             now=now,
         ):
             lines.append(f"{node.name}: {_in_words(report)}{why and f', frozen: {why}'}")
+    settled = {
+        name: each
+        for name, each in by_name.items()
+        if trust.is_settled(each) and name not in being_cut
+    }
+    _compare_labels(cluster, nodes, settled, now)
     # One statement, however many nodes there are: most of the time nothing changed.
     Node.objects.filter(pk__in=same).exclude(reported_at__gt=now).update(reported_at=now)
     return tuple(lines)
+
+
+def _compare_labels(
+    cluster: Cluster, nodes: Iterable[Node], reports: Mapping[str, NodeReport], now: datetime
+) -> None:
+    """Keep where labels and inventory disagree, and tell administrators once of each.
+
+    What can be booked does not follow: an import alone changes it.
+    """
+    told = [
+        (node, report)
+        for node in nodes
+        if (report := reports.get(node.name)) and (report.labelled or node.labels_differ)
+    ]
+    known = selectors.known_on(cluster) if told else {}
+    for node, report in told:
+        why = trust.label_differences(report.labelled, known.get(node.pk, {}))[:300]
+        if why == node.labels_differ:
+            continue
+        with transaction.atomic():
+            kept = Node.objects.filter(pk=node.pk, labels_differ=node.labels_differ)
+            if not kept.update(labels_differ=why):
+                continue
+            subject = f"node:{node.pk}"
+            audit.record(
+                "node.labels_differ", subject=subject, actor=None, at=now, node=node.name, why=why
+            )
+            if why:
+                _tell("node.differs", node, why, now)
 
 
 def _tell(event: str, node: Node, why: str, now: datetime) -> None:

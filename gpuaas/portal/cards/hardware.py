@@ -51,6 +51,7 @@ class NodeCard:
     types: tuple[TypeLine, ...]
     reported_at: datetime | None
     frozen_because: str
+    labels_differ: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ def node_card(node: "Node", types: "Iterable[TypeCount]") -> NodeCard:
         ),
         reported_at=node.reported_at,
         frozen_because=node.frozen_because,
+        labels_differ=node.labels_differ,
     )
 
 
