@@ -115,7 +115,9 @@ class OneNode(port.Cluster):
         chosen = labels.get(gpu_operator.MIG_CONFIG_LABEL, "")
         if config is None or not chosen:
             return None
-        entries = operator_files.read_mig_config(config["data"]["config.yaml"])[chosen]
+        entries = operator_files.read_mig_config(config["data"]["config.yaml"]).get(chosen)
+        if entries is None:  # the label follows with the next look
+            return None
         return {
             index: {mig.resource_name_of(name): n for name, n in entry["mig-devices"].items()}
             if entry["mig-enabled"]

@@ -41,7 +41,7 @@ def plan_layout(request: PortalRequest, user: "User") -> HttpResponse:
             (value, f"{node}: GPU {index}, now {layouts.in_words(cut)}")
             for value, (node, index, cut, _) in gpus.items()
         ],
-        cuts=[(value, layouts.in_words(cut).capitalize()) for value, cut in cuts.items()],
+        cuts=[(value, _sentence(layouts.in_words(cut))) for value, cut in cuts.items()],
     )
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
@@ -59,7 +59,7 @@ def plan_layout(request: PortalRequest, user: "User") -> HttpResponse:
         except inventory.LayoutRefused as refused:
             for problem in refused.problems:
                 field = problem.field if problem.field in form.fields else "gpu"
-                form.add_error(field, f"{problem.message[:1].upper()}{problem.message[1:]}.")
+                form.add_error(field, f"{_sentence(problem.message)}.")
         except DomainError as refused:
             form.add_error(None, str(refused))
         else:
@@ -84,3 +84,7 @@ def cancel_layout(request: PortalRequest, user: "User", number: int) -> HttpResp
     else:
         messages.success(request, "Cancelled.")
     return redirect("portal:hardware")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
