@@ -97,6 +97,9 @@ class OneNode(port.Cluster):
     def delete(self, ref: Ref, *, uid: str) -> bool:
         raise AssertionError(f"nothing is deleted here: {ref} {uid}")
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     def nvidia_works(self) -> None:
         """Do what the label says, or fail at it, or take one's time."""
         wanted = self._cut_of(self.labels)
@@ -257,7 +260,7 @@ class Weeks(RuleBasedStateMachine):
 
     @invariant()
     def every_session_has_its_device(self) -> None:
-        there = Counter[tuple[int, str]]()
+        there = Counter[tuple[int | None, str]]()
         for index, cut in self.kube.cut.items():
             there.update({(index, name): count for name, count in cut.items()})
         wanted = Counter(
