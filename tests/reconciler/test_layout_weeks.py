@@ -60,7 +60,7 @@ class OneNode(port.Cluster):
         for cut in self.cut.values():
             counts.update(cut)
         shown = counts if self.state == "success" else {}
-        ours = {"f:unschedulable": {}} if self.is_cordoned else {}
+        ours: dict[str, Any] = {"f:unschedulable": {}} if self.is_cordoned else {}
         return [
             {
                 "metadata": {
@@ -96,6 +96,12 @@ class OneNode(port.Cluster):
 
     def delete(self, ref: Ref, *, uid: str) -> bool:
         raise AssertionError(f"nothing is deleted here: {ref} {uid}")
+
+    def server_version(self) -> str:
+        return "v1.36.0"
+
+    def read_pod(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("no pod is read here")
 
     def close(self) -> None:
         """There is nothing to close."""
