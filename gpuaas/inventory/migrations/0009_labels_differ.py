@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0007_planned_layouts'),
+        ('inventory', '0008_known_since'),
     ]
 
     operations = [
