@@ -76,6 +76,7 @@ urlpatterns: list[URLPattern] = [
     path("reservations/", reservations.reservations, name="reservations"),
     path("reservations/<uuid:public_id>/", reservations.reservation, name="reservation"),
     path("reservations/<uuid:public_id>/live/", reservations.live, name="live"),
+    path("reservations/<uuid:public_id>/activity/", reservations.activity, name="activity"),
     path("reservations/<uuid:public_id>/give-back/", reservations.give_back, name="give_back"),
     path(
         "reservations/<uuid:public_id>/open/",

@@ -1,5 +1,6 @@
 """Everything that reads what tokenomics keeps, one module per idea."""
 
+from tokenomics.selectors.activity import Activity, Tokens, activity_of
 from tokenomics.selectors.planning import (
     entered_prices,
     may_enter_prices,
@@ -21,7 +22,10 @@ from tokenomics.selectors.usage import (
 )
 
 __all__ = [
+    "Activity",
     "Coverage",
+    "Tokens",
+    "activity_of",
     "coverage_of",
     "coverages_of",
     "differences",

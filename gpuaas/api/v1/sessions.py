@@ -1,6 +1,7 @@
 """``/api/v1/sessions/``: the running side of bookings, as far as one may see them."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from gpuaas.api.described import described, listed
 from gpuaas.api.shapes import Shape
 from gpuaas.api.views import APIView
 from sessions import selectors
+from tokenomics import selectors as tokenomics
 
 if TYPE_CHECKING:
     from sessions.models import WorkspaceSession
@@ -100,6 +102,78 @@ class SessionDetailOutput(SessionOutput):
 
     steps = StepOutput(many=True)
     events = SessionEventOutput(many=True)
+
+
+class ActiveStepOutput(Shape):
+    """How active the GPUs were in a step, from 0 to 1."""
+
+    at = serializers.DateTimeField()
+    active = serializers.FloatField()
+
+
+class TokensOutput(Shape):
+    """Tokens by where they came from; what an engine does not tell counts as nothing."""
+
+    prompt_computed = serializers.IntegerField()
+    prompt_cached = serializers.IntegerField()
+    generated = serializers.IntegerField()
+
+
+class TokenStepOutput(TokensOutput):
+    """The tokens of a step."""
+
+    at = serializers.DateTimeField()
+
+
+class ModelTokensOutput(TokensOutput):
+    """The tokens of a model."""
+
+    model = serializers.CharField()
+
+
+class ActivityOutput(Shape):
+    """What a session's GPUs and models did, in at most 120 steps, each known by its beginning.
+
+    A step that nobody saw is not in it.  ``energy_kwh`` is what was measured, in
+    ``measured_ratio`` of the seen time; ``coverage_ratio`` is the part of its time in which all of
+    its engines were read.  What is not known is null.
+    """
+
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    step_seconds = serializers.IntegerField()
+    gpu_active = ActiveStepOutput(many=True)
+    tokens = TokenStepOutput(many=True)
+    models = ModelTokensOutput(many=True)
+    mean_active = serializers.FloatField(allow_null=True)
+    energy_kwh = serializers.FloatField(allow_null=True)
+    measured_ratio = serializers.FloatField(allow_null=True)
+    coverage_ratio = serializers.FloatField(allow_null=True)
+
+
+class SessionActivity(APIView):
+    """What a session's GPUs and models did until now."""
+
+    @described("See what a session did", answers=ActivityOutput)
+    def get(self, request: Request, public_id: UUID) -> Response:
+        now = timezone.now()
+        visible = selectors.sessions_visible_to(caller(request), now=now)
+        session = get_object_or_404(visible, public_id=public_id)
+        found = tokenomics.activity_of(session.reservation, now=now)
+        ratio = found.coverage.ratio
+        shown = {
+            "since": found.since,
+            "until": found.until,
+            "step_seconds": int(found.step.total_seconds()),
+            "gpu_active": [{"at": at, "active": round(each, 4)} for at, each in found.gpu_active],
+            "tokens": [{"at": at, **asdict(each)} for at, each in found.tokens],
+            "models": [{"model": model, **asdict(each)} for model, each in found.by_model],
+            "mean_active": found.mean_active,
+            "energy_kwh": found.energy_kwh,
+            "measured_ratio": found.measured_ratio,
+            "coverage_ratio": None if ratio is None else float(ratio),
+        }
+        return Response(ActivityOutput(shown).data)
 
 
 class SessionList(APIView):

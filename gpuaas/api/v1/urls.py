@@ -207,6 +207,11 @@ urlpatterns = [
     path("series/<uuid:public_id>/", series.SeriesDetail.as_view(), name="series"),
     path("series/<uuid:public_id>/cancel/", series.SeriesCancel.as_view(), name="series-cancel"),
     path("sessions/", sessions.SessionList.as_view(), name="sessions"),
+    path(
+        "sessions/<uuid:public_id>/activity/",
+        sessions.SessionActivity.as_view(),
+        name="session-activity",
+    ),
     path("sessions/<uuid:public_id>/", sessions.SessionDetail.as_view(), name="session"),
     path("teams/", teams.TeamList.as_view(), name="teams"),
     path("teams/<slug:slug>/", teams.TeamDetail.as_view(), name="team"),

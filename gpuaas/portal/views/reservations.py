@@ -21,11 +21,13 @@ from gpuaas.core.paging import leaf_of
 from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import bookings
+from gpuaas.portal.cards.activity import activity_card
 from gpuaas.portal.cards.devices import DevicesCard, devices_card
 from gpuaas.portal.cards.ending import CANCEL, GIVE_BACK, Ending
 from gpuaas.portal.cards.limits import Meter
 from gpuaas.portal.cards.offers import offer_card
 from gpuaas.portal.cards.quota import quota_meters
+from gpuaas.portal.cards.serving import examples_for
 from gpuaas.portal.cards.sharing import SharingCard, sharing_card
 from gpuaas.portal.cards.story import Story, history_lines, story_of
 from gpuaas.portal.views.responses import unless_seen
@@ -34,6 +36,7 @@ from reservations.lifecycle import TERMINAL, PendingOn, State
 from sessions import selectors as sessions
 from sessions.services import StaleSession, record_visit
 from sessions.services import resume as resume_session
+from tokenomics import selectors as tokenomics
 
 if TYPE_CHECKING:
     from reservations.models import Reservation
@@ -80,6 +83,7 @@ def reservation(request: PortalRequest, user: User, public_id: UUID) -> HttpResp
     found = _visible(user, public_id, now)
     context = {
         **_live_context(found, user, now),
+        **_since_ready(found),
         "reservation": found,
         "history": history_lines(audit.history_of(found.subject)),
         "series": selectors.series_of(found),
@@ -102,6 +106,18 @@ def live(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
         return same
     context |= {"history": history_lines(audit.history_of(found.subject)), "is_update": True}
     return render(request, "portal/_live.html", context)
+
+
+@require_safe
+@for_people
+def activity(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
+    """Show what a session's GPUs and models did: as a part of its page, or by itself."""
+    now = timezone.now()
+    found = _visible(user, public_id, now)
+    card = bookings.booking_card(found, may_change=False, now=now)
+    context = {"card": card, **_activity_of(found, now)}
+    part = "portal/_activity.html" if request.htmx else "portal/activity.html"
+    return render(request, part, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -253,6 +269,23 @@ def _live_context(found: "Reservation", user: User, now: datetime) -> dict[str, 
         "place": place,
         "fingerprint": bookings.fingerprint([card, story, offers, decision, place, quota]),
     }
+
+
+def _activity_of(found: "Reservation", now: datetime) -> dict[str, object]:
+    session = bookings.session_of(found)
+    return {
+        "activity": activity_card(tokenomics.activity_of(found, now=now)),
+        "is_running": bookings.can_open(found, session),
+    }
+
+
+def _since_ready(found: "Reservation") -> dict[str, object]:
+    """Return what is shown of a session that was ready once; nothing before."""
+    session = bookings.session_of(found)
+    if session is None or session.ready_at is None:
+        return {}
+    serving = examples_for(found) if bookings.can_open(found, session) else ()
+    return {"has_activity": True, "serving": serving}
 
 
 def _devices_of(found: "Reservation") -> DevicesCard | None:
