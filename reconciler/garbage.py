@@ -4,6 +4,7 @@ Never on absence alone: only what carries our labels, only after a complete list
 database, asked again, still knows no session for it, and only the very object that was seen.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,34 @@ from reconciler.cluster import Manifest, is_terminating, ref_to
 from reconciler.world import World
 from sessions import selectors
 
+logger = logging.getLogger(__name__)
+
 STUCK_AFTER: Final = timedelta(minutes=10)
+
+# Rung by rung: while one is in the way, those below say nothing of use.  Nothing here is done by
+# itself: what a finalizer protects would stay behind, and come back with the namespace's name.
+LADDER: Final = (
+    (
+        "NamespaceDeletionDiscoveryFailure",
+        "an aggregated API does not answer: repair or remove its APIService",
+    ),
+    (
+        "NamespaceDeletionGroupVersionParsingFailure",
+        "an API has a malformed version: repair or remove its APIService",
+    ),
+    (
+        "NamespaceDeletionContentFailure",
+        "something refuses the deletion: look for a webhook or an admission policy",
+    ),
+    (
+        "NamespaceFinalizersRemaining",
+        "somebody has to finish what these finalizers protect: is their controller running?",
+    ),
+    (
+        "NamespaceContentRemaining",
+        "wait for what is left; pods stay as long as their node does not answer",
+    ),
+)
 
 
 @dataclass(slots=True)
@@ -94,9 +122,21 @@ def _report_if_stuck(namespace: Manifest, *, now: datetime, report: Report) -> N
     asked_at = datetime.fromisoformat(namespace["metadata"]["deletionTimestamp"])
     if now - asked_at < STUCK_AFTER:
         return
-    reasons = [
-        f"{condition['type']}: {condition.get('message', '')}"
+    name = namespace["metadata"]["name"]
+    report.stuck[name] = why_stuck(namespace)
+    logger.warning("namespace stuck", extra={"namespace": name, "why": report.stuck[name]})
+
+
+def why_stuck(namespace: Manifest) -> str:
+    """Return what keeps a namespace Terminating, in the cluster's words, and what to do; pure.
+
+    The reason that has to be cleared first decides what to do.
+    """
+    said = {
+        condition["type"]: condition.get("message", "")
         for condition in namespace.get("status", {}).get("conditions", [])
         if condition["status"] == "True"
-    ]
-    report.stuck[namespace["metadata"]["name"]] = "; ".join(reasons) or "no reason given"
+    }
+    reasons = "; ".join(f"{kind}: {message}" for kind, message in said.items())
+    first = next((advice for kind, advice in LADDER if kind in said), "")
+    return f"{reasons} -- {first}" if first else reasons or "no reason given"

@@ -124,6 +124,41 @@ def test_a_namespace_stuck_in_terminating_is_told_with_the_clusters_reasons(
     assert list(stuck) == ["s-stuck"]
 
 
+def terminating(*conditions: tuple[str, str, str]) -> dict[str, Any]:
+    found = [{"type": k, "status": status, "message": said} for k, status, said in conditions]
+    return namespace("s-stuck", OURS) | {"status": {"conditions": found}}
+
+
+@pytest.mark.parametrize("rung", range(len(garbage.LADDER)))
+def test_what_has_to_be_cleared_first_says_what_to_do(rung: int) -> None:
+    """All rungs from here on are in the way, told from below; those above are well."""
+    conditions = [
+        (kind, "True" if number >= rung else "False", f"because of {number}")
+        for number, (kind, _) in enumerate(garbage.LADDER)
+    ]
+
+    said = garbage.why_stuck(terminating(*reversed(conditions)))
+
+    kind, advice = garbage.LADDER[rung]
+    assert f"{kind}: because of {rung}" in said
+    assert said.endswith(f" -- {advice}")
+    assert all(f"because of {number}" not in said for number in range(rung))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        ([], "no reason given"),
+        ([("NamespaceContentRemaining", "False", "all gone")], "no reason given"),
+        ([("SomethingNew", "True", "unheard of")], "SomethingNew: unheard of"),
+    ],
+)
+def test_a_reason_that_nobody_knows_is_told_as_it_is(
+    conditions: list[tuple[str, str, str]], said: str
+) -> None:
+    assert garbage.why_stuck(terminating(*conditions)) == said
+
+
 def grant(name: str, to: str, *, namespace: str = "") -> dict[str, Any]:
     """Return a binding of the role "view" to the default account of the namespace ``to``."""
     kind = "RoleBinding" if namespace else "ClusterRoleBinding"
