@@ -6,6 +6,7 @@ from threading import Barrier
 import pytest
 from django.db import DatabaseError
 
+from gpuaas.core import locks
 from gpuaas.core.errors import DomainError
 from tests.concurrency.threads import at_once
 from tests.costs.october import OVER, SETTLED, enter, finance, october
@@ -44,7 +45,7 @@ def test_of_two_that_close_a_month_one_does(soft: CostPeriod) -> None:
     assert CostStatement.objects.filter(cost_centre=None).count() == 1
 
 
-def test_without_the_lock_the_database_has_to_refuse(
+def test_without_the_locks_the_database_has_to_refuse(
     soft: CostPeriod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = Barrier(2, timeout=30)
@@ -54,7 +55,9 @@ def test_without_the_lock_the_database_has_to_refuse(
         together.wait()
         return found
 
+    # Neither the period's row nor the months of usage are locked.
     monkeypatch.setattr(periods, "lock", look_without_lock)
+    monkeypatch.setattr(locks, "hold_until_commit", lambda *_, **__: None)
     outcomes = at_once([closing(soft, "one"), closing(soft, "two")])
 
     assert sorted(outcomes) == ["closed", "refused by the database"]

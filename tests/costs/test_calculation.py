@@ -100,6 +100,18 @@ def test_used_and_unused_by_what_worked(month: October) -> None:
         assert lines.get(kind=LineKind.BOOKED_UNUSED.value).gpu_ns > 0
 
 
+@pytest.mark.parametrize(("percent", "kind"), [(100, "booked_used"), (0, "booked_unused")])
+def test_what_worked_always_or_never_is_one_line(month: October, percent: int, kind: str) -> None:
+    enter(month.by)
+    month.worked("R3", percent)
+
+    period = calculated(month)
+
+    line = CostLine.objects.get(reservation__in=month.bookings["R3"])
+    assert (line.kind, line.is_measured) == (kind, True)
+    assert selectors.reconciliation(period).is_even
+
+
 def test_what_was_not_measured_counts_as_used(month: October) -> None:
     enter(month.by)
 
