@@ -34,7 +34,7 @@ from sessions import services as sessions
 from tokenomics import documents
 from tokenomics import services as tokenomics
 from tokenomics.exports import xlsx_book
-from tokenomics.services import events, exports, usage
+from tokenomics.services import adjustments, calculation, events, exports, inputs, periods, usage
 
 STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     reservations.WishRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -91,6 +91,16 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     notifications.UnknownPreference: HTTPStatus.UNPROCESSABLE_ENTITY,
     notifications.WebhookRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     documents.ScenarioRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    documents.SheetRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    inputs.FinanceOnly: HTTPStatus.FORBIDDEN,
+    inputs.BadInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    calculation.CannotCalculate: HTTPStatus.CONFLICT,
+    calculation.PeriodClosed: HTTPStatus.CONFLICT,
+    periods.TooEarly: HTTPStatus.CONFLICT,
+    periods.OutOfOrder: HTTPStatus.CONFLICT,
+    periods.NotSettled: HTTPStatus.CONFLICT,
+    adjustments.NotByTheSame: HTTPStatus.FORBIDDEN,
+    adjustments.Decided: HTTPStatus.CONFLICT,
     events.EventsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     exports.UnknownFormat: HTTPStatus.UNPROCESSABLE_ENTITY,
     exports.NotYourStatement: HTTPStatus.FORBIDDEN,
