@@ -23,6 +23,7 @@ from gpuaas.audit.models import AuditEvent
 from gpuaas.feeds import services as feeds
 from gpuaas.feeds.models import CalendarFeed
 from gpuaas.inventory import layouts
+from gpuaas.inventory.models import Cluster
 from gpuaas.notifications import services as notifications
 from gpuaas.notifications.models import Delivery, Notice
 from reservations import services as reservations
@@ -39,7 +40,7 @@ from tests.unit.planning.scenarios import priceless
 from tokenomics import documents
 from tokenomics import services as planning
 from tokenomics.core.lines import LineKind
-from tokenomics.models import CostExport, SavedScenario
+from tokenomics.models import CostAdjustment, CostExport, SavedScenario
 from tokenomics.services import exports
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def build(now: datetime) -> World:
     """Make all of it, through the services."""
     make.user(username="newcomer")
     pool = make.pool(devices={make.SLICE: 8, make.GPU: 2})
+    Cluster.objects.update(known_since=now - timedelta(days=1))  # and nothing ever looked at it
     ours, bearer = _side(OURS, pool, now)
     theirs, _ = _side(THEIRS, pool, now)
     leaver = make.user(username="leaver")
@@ -261,6 +263,15 @@ def _month(pool: Any, *sides: Side) -> None:
             cost_centre=f"CC-{side.team.slug}",
         )
     month.summed()
+    CostAdjustment.objects.create(
+        period=month.period,
+        cost_centre="CC-1",
+        amount_minor=5,
+        currency="EUR",
+        reason="credit",
+        entered_by=sides[0].member,
+        entered_at=ENDS,
+    )
     for side in sides:
         exports.ask(period=month.period, form="csv", actor=side.member, now=ENDS)
 
@@ -324,6 +335,11 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
             "public_id",
             lambda side: CostExport.objects.get(requested_by=side.member).public_id,
             NOWHERE,
+        ),
+        "adjustment": Thing(
+            {"month": "2026-10", "public_id": CostAdjustment.objects.get().public_id},
+            None,
+            {"month": "2026-10", "public_id": NOWHERE},
         ),
         "secret": sided("secret", lambda side: side.secret, "nothing"),
         "named-team": sided("team", lambda side: side.team.slug, "nowhere-team"),

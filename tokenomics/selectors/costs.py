@@ -3,19 +3,20 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import F, QuerySet
 
-from gpuaas.accounts.models import User
+from gpuaas.accounts.models import Team, User
 from tokenomics.core.ledger import month_after
 from tokenomics.core.lines import LineKind, StatementLine
 from tokenomics.core.months import Month
 from tokenomics.models import (
     CostAdjustment,
+    CostCentre,
     CostLine,
     CostPeriod,
     CostPool,
@@ -23,9 +24,6 @@ from tokenomics.models import (
     CostStatement,
     PeriodState,
 )
-
-if TYPE_CHECKING:
-    from gpuaas.accounts.models import Team
 
 _AT_ONCE: Final = 5_000
 _NAMED: Final = (
@@ -97,6 +95,17 @@ def may_enter_costs(user: User) -> bool:
 def zone() -> ZoneInfo:
     """Return the time zone that months of costs are counted in."""
     return ZoneInfo(settings.FINANCE_TIME_ZONE)
+
+
+def cost_centres() -> QuerySet[CostCentre]:
+    """Return every cost centre that finance has named, by code."""
+    return CostCentre.objects.order_by("code")
+
+
+def cost_centre_codes() -> list[str]:
+    """Return the code of every cost centre that finance or a team has named."""
+    of_teams = Team.objects.exclude(cost_centre="").values_list("cost_centre", flat=True)
+    return sorted({*cost_centres().values_list("code", flat=True), *of_teams})
 
 
 def sheets() -> QuerySet[CostSheet]:

@@ -1,12 +1,14 @@
 """Whether a month adds up, as its page shows it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 from gpuaas.portal.cards.costs import money
 from tokenomics.core.lines import NS_PER_HOUR
-from tokenomics.models import CostPeriod
+from tokenomics.models import CostAdjustment, CostPeriod
 from tokenomics.selectors.costs import Reconciliation
 
 _NO_CENTRE: Final = "(no cost centre)"
@@ -37,6 +39,41 @@ class ReconciliationCard:
     centres: tuple[tuple[str, tuple[str, ...], str], ...]
     totals: tuple[str, ...]
     total: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustmentCard:
+    """An amount that somebody entered, and what became of it."""
+
+    public_id: UUID
+    amount: str
+    cost_centre: str
+    corrects: str
+    reason: str
+    entered_by: str
+    approved_by: str
+    is_rejected: bool
+
+    @property
+    def is_waiting(self) -> bool:
+        return not (self.approved_by or self.is_rejected)
+
+
+def adjustment_cards(found: Iterable[CostAdjustment]) -> tuple[AdjustmentCard, ...]:
+    """Return the cards of a month's adjustments."""
+    return tuple(
+        AdjustmentCard(
+            public_id=each.public_id,
+            amount=money(each.amount_minor, each.currency),
+            cost_centre=each.cost_centre,
+            corrects=f"{each.corrects:%Y-%m}" if each.corrects else "",
+            reason=each.reason,
+            entered_by=each.entered_by.username,
+            approved_by=each.approved_by.username if each.approved_by else "",
+            is_rejected=each.rejected_at is not None,
+        )
+        for each in found
+    )
 
 
 def reconciliation_card(found: Reconciliation, period: CostPeriod) -> ReconciliationCard:

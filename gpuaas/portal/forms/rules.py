@@ -19,9 +19,8 @@ class MoneyField(forms.DecimalField):
 
     def __init__(self, **options: Any) -> None:
         self._digits = money.digits_of(settings.CURRENCY)
-        super().__init__(
-            min_value=0, max_digits=15, decimal_places=self._digits, localize=False, **options
-        )
+        options.setdefault("min_value", 0)
+        super().__init__(max_digits=15, decimal_places=self._digits, localize=False, **options)
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, int):

@@ -50,7 +50,11 @@ def costs(request: PortalRequest, user: User) -> HttpResponse:
     """Show a month, the last unless another is asked for, by a dimension and within filters."""
     months = list(reports.periods()[:MOST_MONTHS])
     period = _chosen(months, request.GET.get("month"))
-    context: dict[str, Any] = {"months": months, "period": period}
+    context: dict[str, Any] = {
+        "months": months,
+        "period": period,
+        "sees_all": reports.sees_all_money(user),
+    }
     if period is None:
         return render(request, "portal/costs.html", context)
     now = timezone.now()
@@ -78,7 +82,6 @@ def costs(request: PortalRequest, user: User) -> HttpResponse:
         ],
         "rows": [(row, _target(period, by, row.key, filters)) for row in card.rows],
         "denominators": [each.value for each in Denominator],
-        "sees_all": reports.sees_all_money(user),
         "formats": [(f, f.label) for f in Format if files.may_export(user, f)],
         **_files(user),
     }

@@ -13,6 +13,7 @@ from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import months as cards
+from gpuaas.portal.forms.costs import AdjustmentForm, IdlePolicyForm
 from gpuaas.portal.views.costs import period_called
 from tokenomics.models import PeriodState
 from tokenomics.selectors import costs
@@ -31,6 +32,10 @@ def reconciliation(request: PortalRequest, user: User, month: str) -> HttpRespon
         "period": period,
         "card": cards.reconciliation_card(costs.reconciliation(period), period),
         "statements": costs.statements(period),
+        "adjustments": cards.adjustment_cards(costs.adjustments(period)),
+        "adjustment_form": AdjustmentForm(),
+        "idle_form": IdlePolicyForm(initial={"policy": period.idle_policy}),
+        "person_name": user.username,
         "is_open": period.state == PeriodState.OPEN,
         "is_closed": period.state == PeriodState.CLOSED,
     }
