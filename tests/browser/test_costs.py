@@ -144,6 +144,7 @@ def test_nothing_serious_is_wrong_and_nothing_is_wider_than_the_page(
     pages = (
         *(("costs", "/costs/"), ("costs-model", "/costs/?by=model"), ("cost-booking", booking)),
         ("cost-reconciliation", "/costs/2026-10/reconciliation/"),
+        ("finance", "/costs/finance/"),
     )
     for name, path in pages:
         assert path
