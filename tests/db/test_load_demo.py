@@ -12,6 +12,7 @@ from gpuaas.inventory.models import Closure, Cluster, Node
 from reservations import facts, services
 from tests import make
 from tests.make import GPU, SLICE
+from tokenomics.models import CostLine, CostPeriod, CostSheet
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,18 @@ def test_the_second_load_changes_nothing_but_the_address() -> None:
 
     assert (User.objects.count(), Team.objects.count(), Membership.objects.count()) == before
     assert Cluster.objects.get().workspace_url_template == "http://127.0.0.1:8001/{namespace}/"
+
+
+def test_finance_sees_what_this_month_costs() -> None:
+    make.pool(devices={GPU: 1})
+
+    load()
+    load()
+
+    assert CostSheet.objects.count() == 1
+    period = CostPeriod.objects.get()
+    assert period.problem == ""
+    assert sum(CostLine.objects.filter(period=period).values_list("amount_minor", flat=True)) > 0
 
 
 def test_what_each_may() -> None:

@@ -15,6 +15,9 @@ from gpuaas.inventory import services as inventory
 from gpuaas.inventory.models import Closure, ClosureKind, Pool
 from reservations import facts
 from reservations import services as reservations
+from tokenomics import documents
+from tokenomics.selectors import costs
+from tokenomics.services import inputs, periods
 
 CLUSTER = "demo"
 VISION_BUDGET = {
@@ -78,6 +81,7 @@ class Command(BaseCommand):
         for pool in pools:
             _ensure_prices(pool, actor=users["root"], now=now)
             _ensure_maintenance(pool, actor=users["root"], now=now)
+        _ensure_costs(actor=users["finn"], now=now)
         self.stdout.write(f"{len(users)} people, 2 teams, 1 cluster, {len(pools)} priced pools")
 
 
@@ -95,6 +99,14 @@ def _ensure_prices(pool: Pool, *, actor: User, now: datetime) -> None:
                 actor=actor,
                 now=now,
             )
+
+
+def _ensure_costs(*, actor: User, now: datetime) -> None:
+    """Enter the example of a cost sheet, so that this month costs something."""
+    example = documents.example_sheet()
+    if not costs.sheets().exists() and settings.CURRENCY in example:
+        inputs.enter_sheet(document=example, reason="An example", actor=actor, now=now)
+    periods.keep_up_to_date(now=now)
 
 
 def _ensure_maintenance(pool: Pool, *, actor: User, now: datetime) -> None:
