@@ -227,6 +227,25 @@ class Weeks(RuleBasedStateMachine):
                 now=self.now,
             )
 
+    @rule(
+        gpu=st.integers(0, 1),
+        cut=st.sampled_from(CUTS),
+        hours=st.integers(2, 6),
+        stuck=st.booleans(),
+    )
+    def a_layout_comes(self, gpu: int, cut: dict[str, int], hours: int, stuck: bool) -> None:
+        """Let one come after a session, which may not end, and somebody book what it brings.
+
+        By chance alone few of them ever stand.
+        """
+        self.book(name=SLICE, units=1, start=0, hours=1)
+        self.plan(gpu=gpu, cut=cut, start=2, hours=hours)
+        self.book(name=next(iter(cut)), units=1, start=3, hours=1)
+        self.stuck = stuck
+        self._pass(timedelta(hours=2, minutes=10))
+        self.stuck = False
+        self._pass(timedelta(hours=1, minutes=10))
+
     @rule()
     def take_back(self) -> None:
         layout = PlannedLayout.objects.filter(state__in=sorted(layouts.STANDING)).first()
