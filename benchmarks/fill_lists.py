@@ -34,6 +34,7 @@ def fill(*, reservations: int, now: datetime) -> There:
             cursor.execute("SET LOCAL synchronous_commit = off")
             # No trigger checks, row by row, what holds by construction.
             cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute(_DEFAULTS)
             for statement in _STATEMENTS:
                 cursor.execute(
                     statement,
@@ -65,6 +66,26 @@ def fill(*, reservations: int, now: datetime) -> There:
     return There(people, str(oldest.public_id), Pool.objects.get(slug="pool-7").pk)
 
 
+# What a table has besides what is filled here is empty: the database knows no defaults of Django's.
+_DEFAULTS = """
+DO $$
+DECLARE found record;
+BEGIN
+    FOR found IN
+        SELECT table_name, column_name, data_type FROM information_schema.columns
+        WHERE table_schema = 'public' AND is_nullable = 'NO' AND column_default IS NULL
+          AND is_identity = 'NO'
+          AND data_type IN ('character varying', 'text', 'boolean', 'smallint', 'integer',
+                            'bigint', 'jsonb')
+    LOOP
+        EXECUTE format(
+            'ALTER TABLE %I ALTER COLUMN %I SET DEFAULT %L', found.table_name, found.column_name,
+            CASE found.data_type WHEN 'boolean' THEN 'false' WHEN 'jsonb' THEN '{}'
+                WHEN 'character varying' THEN '' WHEN 'text' THEN '' ELSE '0' END
+        );
+    END LOOP;
+END $$
+"""
 _STATEMENTS = (
     """
     INSERT INTO accounts_team (name, slug, cost_centre, description, is_active)
@@ -89,8 +110,10 @@ _STATEMENTS = (
     """,
     """
     INSERT INTO inventory_cluster (name, display_name, is_enabled, in_cluster, storage_class,
-        workspace_url_template, api_url, api_ca_pem, oidc_issuer_url, oidc_client_id)
-    VALUES ('lab', 'Lab', true, false, 'lvms', 'https://{namespace}.example.com/', '', '', '', '')
+        workspace_url_template, api_url, api_ca_pem, oidc_issuer_url, oidc_client_id, gpu_backend,
+        exposure)
+    VALUES ('lab', 'Lab', true, false, 'lvms', 'https://{namespace}.example.com/', '', '', '', '',
+        'device_plugin', 'none')
     """,
     """
     INSERT INTO inventory_pool (cluster_id, name, slug, description)

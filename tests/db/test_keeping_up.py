@@ -6,6 +6,7 @@ from gpuaas.audit.models import AuditEvent
 from gpuaas.inventory import selectors, services
 from gpuaas.inventory.labels import Labelled, NodeReport
 from gpuaas.inventory.models import Device, DeviceState, Node
+from gpuaas.inventory.services import presence
 from gpuaas.notifications.models import OutboxMessage
 from tests import make
 from tests.make import GPU, SLICE
@@ -153,3 +154,13 @@ def test_a_uuid_that_another_device_has_is_not_given_away() -> None:
     shown = {node.name: {"MIG-0": SLICE}}
 
     assert services.record_uuids(cluster=node.cluster, shown=shown, now=make.NOON) == ()
+
+
+def test_a_device_is_identified_once(node: Node) -> None:
+    device = node.devices.get(resource_name=GPU)
+    Device.objects.filter(pk=device.pk).update(uuid="GPU-first")
+
+    assert presence._identified(device, "GPU-second", make.NOON) == []  # noqa: SLF001 -- a race
+
+    device.refresh_from_db()
+    assert device.uuid == "GPU-first"

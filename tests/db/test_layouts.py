@@ -428,3 +428,15 @@ def test_nothing_starts_on_a_node_whose_cut_is_due(
     due: datetime = make.at(10.25) + late
 
     assert list(booked.due_to_start(pool.cluster, now=due)) == []
+
+
+def test_without_new_numbers_the_old_ones_stay(pool: Pool, admin: User) -> None:
+    layout = plan(pool, admin)
+    reported = Node.objects.get(pk=layout.node_id).reported_devices
+
+    for to in (layouts.State.CLEARING, layouts.State.CUTTING, layouts.State.STANDS):
+        hardware.advance(layout=layout, to=to, reason="", actor=None, now=make.at(10))
+        layout.refresh_from_db()
+
+    assert Node.objects.get(pk=layout.node_id).reported_devices == reported
+    assert Device.objects.filter(layout=layout, is_present=True).exists()

@@ -472,3 +472,18 @@ def test_specs_cost_no_query_per_session(
         )
 
     assert len(specs) == 10
+
+
+def test_a_complete_session_forgets_when_it_was_to_be_tried_again() -> None:
+    session = services.open_session(
+        reservation=make.reservation(at=make.window(0, 4)), now=make.at(0)
+    )
+    services.record_ready(session=session, now=make.at(0.1))
+    WorkspaceSession.objects.update(retry_at=make.at(0.3))
+    session = stored(session)
+    told = story(session)
+
+    services.record_ready(session=session, now=make.at(0.2))
+
+    assert stored(session).retry_at is None
+    assert story(session) == told

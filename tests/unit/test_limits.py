@@ -337,3 +337,18 @@ def test_what_is_actual_grows_with_time_until_it_is_all_that_is_spent(
     assert later <= policy.spent_in(month, usage)
     assert policy.actual_in(month, usage, now=month.starts_at) == 0
     assert policy.actual_in(month, usage, now=make.at(24 * 400)) == policy.spent_in(month, usage)
+
+
+@pytest.mark.parametrize("field", ["idle_pause_minutes", "idle_release_minutes"])
+@pytest.mark.parametrize(
+    ("warned", "nearest"), [(None, None), (30, 31), (60, 61)], ids=["never", "before", "then"]
+)
+def test_nothing_is_taken_away_without_a_warning_before(
+    field: str, warned: int | None, nearest: int | None
+) -> None:
+    values = {"idle_minutes": warned, field: 30}
+
+    (problem,) = policy.problems_with_values(values, currency="EUR")
+
+    assert (problem.code, problem.field) == ("no_warning_before", field)
+    assert problem.nearest == nearest
