@@ -9,44 +9,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
 
 from django.conf import settings
 
 from reconciler import cluster as port
-from reconciler import connections, leftovers, observe
+from reconciler import connections, leftovers, observe, terminating
 from reconciler.cluster import Manifest, is_terminating, ref_to
 from reconciler.world import World
 from sessions import selectors
 
 logger = logging.getLogger(__name__)
-
-STUCK_AFTER: Final = timedelta(minutes=10)
-
-# Rung by rung: while one is in the way, those below say nothing of use.  Nothing here is done by
-# itself: what a finalizer protects would stay behind, and come back with the namespace's name.
-LADDER: Final = (
-    (
-        "NamespaceDeletionDiscoveryFailure",
-        "an aggregated API does not answer: repair or remove its APIService",
-    ),
-    (
-        "NamespaceDeletionGroupVersionParsingFailure",
-        "an API has a malformed version: repair or remove its APIService",
-    ),
-    (
-        "NamespaceDeletionContentFailure",
-        "something refuses the deletion: look for a webhook or an admission policy",
-    ),
-    (
-        "NamespaceFinalizersRemaining",
-        "somebody has to finish what these finalizers protect: is their controller running?",
-    ),
-    (
-        "NamespaceContentRemaining",
-        "wait for what is left; pods stay as long as their node does not answer",
-    ),
-)
 
 
 @dataclass(slots=True)
@@ -83,9 +55,9 @@ def collect(
     now: datetime,
     dry_run: bool = False,
 ) -> Report:
-    """Delete the namespaces of ours that no session owns, and bindings that grant to nobody.
+    """Delete the namespaces of ours that no session owns, and what sessions left outside theirs.
 
-    Namespaces stuck in Terminating, and what else is left of sessions, is reported.
+    What keeps a namespace Terminating is reported, and what only people can decide about.
 
     Raises:
         ClusterError: the cluster could not be observed; nothing was done.
@@ -98,12 +70,14 @@ def collect(
     for namespace in world.picture.namespaces():
         name = namespace["metadata"]["name"]
         if is_terminating(namespace):
-            _report_if_stuck(namespace, now=now, report=report)
+            _help_on(namespace, world, now=now, report=report)
         elif not selectors.has_namespace(name):
             _remove(namespace, name, world, report)
-    found = leftovers.look(kube)
+    found = leftovers.look(kube, ended_before=_volumes_go_if_ended_before(now))
     for binding in found.bindings:
         _remove(binding, str(ref_to(binding)), world, report)
+    for change in found.changes:
+        _take_out(change, world, report)
     report.left_over.update(found.told)
     report.api_calls = dict(Counter(kube.calls) - calls_before)
     return report
@@ -118,25 +92,33 @@ def _remove(manifest: Manifest, name: str, world: World, report: Report) -> None
         report.put_off[name] = str(error)
 
 
-def _report_if_stuck(namespace: Manifest, *, now: datetime, report: Report) -> None:
-    asked_at = datetime.fromisoformat(namespace["metadata"]["deletionTimestamp"])
-    if now - asked_at < STUCK_AFTER:
+def _take_out(change: leftovers.Change, world: World, report: Report) -> None:
+    try:
+        world.change(change.seen, change.fields)
+        report.removed.append(change.removes)
+    except port.ClusterError as error:
+        report.put_off[change.removes] = str(error)
+
+
+def _volumes_go_if_ended_before(now: datetime) -> datetime | None:
+    days = settings.RELEASED_VOLUMES_DAYS
+    return None if days < 0 else now - timedelta(days=days)
+
+
+def _help_on(namespace: Manifest, world: World, *, now: datetime, report: Report) -> None:
+    """Go up the ladder of what can be done about a namespace that has been going for long."""
+    for_so_long = now - datetime.fromisoformat(namespace["metadata"]["deletionTimestamp"])
+    if for_so_long < terminating.STUCK_AFTER:
         return
     name = namespace["metadata"]["name"]
-    report.stuck[name] = why_stuck(namespace)
+    try:
+        held = terminating.held_in(world.kube, name)
+        if for_so_long >= terminating.RELEASED_AFTER:
+            releasable = frozenset(settings.RELEASABLE_FINALIZERS)
+            for each in terminating.releases(held, releasable):
+                _take_out(each, world, report)
+    except port.ClusterError as error:
+        held = []
+        report.put_off[name] = str(error)
+    report.stuck[name] = terminating.why(namespace, held)
     logger.warning("namespace stuck", extra={"namespace": name, "why": report.stuck[name]})
-
-
-def why_stuck(namespace: Manifest) -> str:
-    """Return what keeps a namespace Terminating, in the cluster's words, and what to do; pure.
-
-    The reason that has to be cleared first decides what to do.
-    """
-    said = {
-        condition["type"]: condition.get("message", "")
-        for condition in namespace.get("status", {}).get("conditions", [])
-        if condition["status"] == "True"
-    }
-    reasons = "; ".join(f"{kind}: {message}" for kind, message in said.items())
-    first = next((advice for kind, advice in LADDER if kind in said), "")
-    return f"{reasons} -- {first}" if first else reasons or "no reason given"

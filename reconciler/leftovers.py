@@ -6,30 +6,48 @@ sessions are never used again, so what names them can never mean anybody else.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from reconciler.cluster import Cluster, ClusterRefused, Manifest, Ref
+from reconciler import naming
+from reconciler.cluster import Cluster, ClusterRefused, Manifest, Ref, ref_to
 from sessions import selectors
 
 BINDINGS: Final = ("ClusterRoleBinding", "RoleBinding")
 RBAC: Final = "rbac.authorization.k8s.io/v1"
+DELETE: Final = "Delete"
 _ACCOUNT: Final = re.compile(r"system:serviceaccount:(s-[0-9a-f]{16}):.+")
 _GROUP: Final = re.compile(r"system:serviceaccounts:(s-[0-9a-f]{16})")
 NOT_SERVED: Final = 404
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Fields to merge into an object that others made, and what is removed by it."""
+
+    seen: Manifest
+    fields: Manifest
+    removes: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Bindings that grant to nobody any more, and what only people can decide about."""
+    """Bindings that grant to nobody any more, what to take out of others' objects, and the rest.
+
+    Of the rest people are ``told``: only they can decide about it.
+    """
 
     bindings: tuple[Manifest, ...]
+    changes: tuple[Change, ...]
     told: Mapping[str, str]
 
 
-def look(kube: Cluster) -> Leftovers:
+def look(kube: Cluster, *, ended_before: datetime | None) -> Leftovers:
     """Return what is left over in the cluster of ``kube``: three listings, four on OpenShift.
+
+    Released volumes are deleted of sessions that ended before ``ended_before``; None: of none.
 
     Raises:
         ClusterError: some listing failed; nothing is known.
@@ -43,11 +61,13 @@ def look(kube: Cluster) -> Leftovers:
         for namespace in _namespaces_named(each)
     }
     gone = {
-        name
-        for name in selectors.ended_namespaces(named)
+        name: ended_at
+        for name, ended_at in selectors.ended_namespaces(named).items()
         if kube.get(Ref("v1", "Namespace", name)) is None
     }
-    return sort(bindings=bindings, volumes=volumes, contexts=contexts, is_gone=gone.__contains__)
+    return sort(
+        bindings=bindings, volumes=volumes, contexts=contexts, gone=gone, ended_before=ended_before
+    )
 
 
 def sort(
@@ -55,29 +75,38 @@ def sort(
     bindings: Iterable[Manifest],
     volumes: Iterable[Manifest],
     contexts: Iterable[Manifest],
-    is_gone: Callable[[str], bool],
+    gone: Mapping[str, datetime],
+    ended_before: datetime | None,
 ) -> Leftovers:
-    """Return the bindings to remove, and what to tell of everything else; pure.
+    """Return what to remove, what to change, and what to tell of everything else; pure.
 
-    A binding that grants to somebody else too is told, not removed: it is not ours to rewrite.
+    ``gone`` are the namespaces of sessions that are no more, and when these ended.  A binding that
+    grants to somebody else too is told: whoever changes one has to be allowed to grant its role.
     """
     to_remove, told = [], {}
     for binding in bindings:
         subjects = [_namespace_of(subject) for subject in binding.get("subjects") or ()]
-        gone = [name for name in subjects if name and is_gone(name)]
-        if gone and len(gone) == len(subjects):
+        left = [name for name in subjects if name in gone]
+        if left and len(left) == len(subjects):
             to_remove.append(binding)
-        elif gone:
-            told[_label(binding)] = f"grants to {', '.join(gone)}, which are gone, and to others"
-    for context, user, namespace in _let_in(contexts):
-        if is_gone(namespace):
-            command = f"oc adm policy remove-scc-from-user {context['metadata']['name']} {user}"
-            told[f"{_label(context)}: {user}"] = command
+        elif left:
+            told[str(ref_to(binding))] = f"grants to {', '.join(left)}, which are gone, and others"
+    changes = [each for context in contexts for each in _without(context, gone)]
     for volume in volumes:
         namespace = volume["spec"]["claimRef"]["namespace"]
-        if is_gone(namespace):
-            told[_label(volume)] = f"kept from {namespace}, which is gone: its data is still there"
-    return Leftovers(tuple(to_remove), told)
+        if namespace not in gone or naming.KEPT_LABEL in volume["metadata"].get("labels", {}):
+            continue
+        if volume["spec"].get("persistentVolumeReclaimPolicy") == DELETE:
+            told[str(ref_to(volume))] = f"of {namespace}, which is gone: its driver is to delete it"
+        elif ended_before is None or gone[namespace] >= ended_before:
+            told[str(ref_to(volume))] = (
+                f"kept from {namespace}, which is gone: its data is still there"
+            )
+        else:
+            # Without the object nobody would know of the disk any more: its driver removes both.
+            fields = {"spec": {"persistentVolumeReclaimPolicy": DELETE}}
+            changes.append(Change(volume, fields, str(ref_to(volume))))
+    return Leftovers(tuple(to_remove), tuple(changes), told)
 
 
 def _security_contexts(kube: Cluster) -> list[Manifest]:
@@ -88,6 +117,14 @@ def _security_contexts(kube: Cluster) -> list[Manifest]:
         if refused.status_code == NOT_SERVED:
             return []
         raise
+
+
+def _without(context: Manifest, gone: Mapping[str, datetime]) -> Iterator[Change]:
+    """Yield how a security context looks without accounts of sessions that are gone."""
+    left = [user for _, user, namespace in _let_in([context]) if namespace in gone]
+    if left:
+        users = [user for user in context["users"] if user not in left]
+        yield Change(context, {"users": users}, f"{ref_to(context)}: {', '.join(left)}")
 
 
 def _let_in(contexts: Iterable[Manifest]) -> Iterator[tuple[Manifest, str, str]]:
@@ -118,15 +155,3 @@ def _namespace_of(subject: Mapping[str, Any]) -> str:
         name = f"system:serviceaccount:{subject.get('namespace', '')}:{name}"
     match = _ACCOUNT.fullmatch(name) or _GROUP.fullmatch(name)
     return match[1] if match else ""
-
-
-def _label(manifest: Manifest) -> str:
-    metadata = manifest["metadata"]
-    return str(
-        Ref(
-            manifest["apiVersion"],
-            manifest["kind"],
-            metadata["name"],
-            metadata.get("namespace", ""),
-        )
-    )

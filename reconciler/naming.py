@@ -12,6 +12,8 @@ SESSION_LABEL: Final = f"{PREFIX}/session"
 TEAM_LABEL: Final = f"{PREFIX}/team"
 RESERVATION_LABEL: Final = f"{PREFIX}/reservation"
 COMPONENT_LABEL: Final = f"{PREFIX}/component"
+# On a volume that outlives its session on purpose: whoever keeps it decides when it goes.
+KEPT_LABEL: Final = f"{PREFIX}/kept"
 STARTS_AT_ANNOTATION: Final = f"{PREFIX}/starts-at"
 ENDS_AT_ANNOTATION: Final = f"{PREFIX}/ends-at"
 GPU_RESOURCE_ANNOTATION: Final = f"{PREFIX}/gpu-resource"

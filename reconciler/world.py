@@ -45,6 +45,12 @@ class World:
         if not self.dry_run:
             self.kube.apply(manifest)
 
+    def change(self, seen: Manifest, fields: Manifest) -> None:
+        """Change some fields of exactly what was seen, which others made."""
+        self.changes.append(f"change {ref_to(seen)}")
+        if not self.dry_run:
+            self.kube.change(seen, fields)
+
     def delete(self, ref: Ref, *, uid: str) -> None:
         """Ask for the deletion of exactly the object that was seen."""
         self.changes.append(f"delete {ref}")

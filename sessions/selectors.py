@@ -166,12 +166,12 @@ def has_namespace(namespace: str) -> bool:
     return WorkspaceSession.objects.not_ended().filter(namespace=namespace).exists()
 
 
-def ended_namespaces(names: Iterable[str]) -> set[str]:
-    """Return those of ``names`` that were namespaces of sessions which have ended."""
+def ended_namespaces(names: Iterable[str]) -> dict[str, datetime]:
+    """Return those of ``names`` that were namespaces of sessions which have ended, and when."""
     ended = WorkspaceSession.objects.filter(
         namespace__in=list(names), state=SessionState.ENDED.value
     )
-    return set(ended.values_list("namespace", flat=True))
+    return {each.namespace: each.ended_at for each in ended if each.ended_at is not None}
 
 
 def specs_of(sessions: Iterable[WorkspaceSession], *, cluster: Cluster) -> list[SessionSpec]:

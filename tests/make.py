@@ -335,6 +335,7 @@ def session(
         namespace=f"s-{public_id.int:016x}",
         state=state.value,
         opened_at=NOON,
+        ended_at=NOON if state is SessionState.ENDED else None,
     )
 
 

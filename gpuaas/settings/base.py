@@ -335,6 +335,10 @@ RECONCILE_INTERVAL_SECONDS = env.env_int("GPUAAS_RECONCILE_INTERVAL_SECONDS", 30
 METRICS_TOKEN = env.env_secret("GPUAAS_METRICS_TOKEN", "")
 # How many sessions of a cluster are worked on at once.
 RECONCILE_THREADS = env.env_int("GPUAAS_RECONCILE_THREADS", 8)
+# A volume that a session left Released is deleted so many days after it; -1: never, only told.
+RELEASED_VOLUMES_DAYS = env.env_int("GPUAAS_RELEASED_VOLUMES_DAYS", -1)
+# What may be taken off objects that keep a namespace Terminating; nobody else waits for these.
+RELEASABLE_FINALIZERS = env.env_list("GPUAAS_RELEASABLE_FINALIZERS")
 COLLECT_GARBAGE_INTERVAL_SECONDS = env.env_int("GPUAAS_COLLECT_GARBAGE_INTERVAL_SECONDS", 300)
 DELIVER_INTERVAL_SECONDS = env.env_int("GPUAAS_DELIVER_INTERVAL_SECONDS", 15)
 # Named, not imported: the schedule must not pull the reconciler into the web tier.  A tick that

@@ -67,7 +67,7 @@ class Cluster(Protocol):
     """What the reconciler may ask of a cluster: every method succeeds or raises a `ClusterError`.
 
     ``calls`` counts the requests sent so far, by verb: get, list (one a page), read,
-    apply, delete.
+    apply, change, delete.
     ``answers`` counts them by verb and HTTP status, `NO_ANSWER` where there was none.
     """
 
@@ -120,6 +120,14 @@ class Cluster(Protocol):
 
         Creates what is missing, takes fields over from other managers, drops fields that we
         applied before and no longer name.  Applying the same again changes nothing.
+        """
+        ...
+
+    def change(self, seen: Manifest, fields: Manifest) -> Manifest:
+        """Merge ``fields`` into exactly the object that was ``seen``, and return it.
+
+        For what others made and own: lists are replaced, None removes.  An object that is gone, or
+        differs from what was seen in anything, is a `ClusterConflict`.
         """
         ...
 

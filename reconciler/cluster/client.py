@@ -51,6 +51,7 @@ POD_TIMEOUT_SECONDS: Final = 5.0
 CONNECTIONS_KEPT: Final = 16
 MESSAGE_CHARS: Final = 256
 APPLY: Final = "application/apply-patch+yaml"
+MERGE: Final = "application/merge-patch+json"
 
 # (apiVersion, kind) -> (plural, whether it lives in a namespace).  A table instead of discovery:
 # a cycle makes a constant number of calls, and a kind nobody planned for is refused at once.
@@ -240,6 +241,13 @@ class KubernetesCluster:
         return self._ask(
             "apply", "PATCH", _path_of(ref_to(manifest)), query, manifest, content_type=APPLY
         )
+
+    def change(self, seen: Manifest, fields: Manifest) -> Manifest:
+        # No two states of one object, nor of two of the same name, have a version in common.
+        version = {"resourceVersion": seen["metadata"]["resourceVersion"]}
+        body = {**fields, "metadata": {**fields.get("metadata", {}), **version}}
+        query = {"fieldManager": FIELD_MANAGER}
+        return self._ask("change", "PATCH", _path_of(ref_to(seen)), query, body, content_type=MERGE)
 
     def delete(self, ref: Ref, *, uid: str) -> bool:
         options = {

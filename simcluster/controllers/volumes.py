@@ -30,6 +30,8 @@ class Volumes:
             yield namespace_of(change.last), name_of(change.last)
             if change.new is None and change.last["spec"].get("volumeName"):
                 yield ("", change.last["spec"]["volumeName"])
+        elif change.kind is kinds.VOLUME and _is_released(change.last):
+            yield ("", name_of(change.last))
         elif change.kind is kinds.POD:
             for name in pods.claim_names(change.last):
                 yield namespace_of(change.last), name
@@ -100,8 +102,12 @@ class Volumes:
             return
         if volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete":
             self._store.remove(kinds.VOLUME, volume)
-        else:
+        elif not _is_released(volume):
             self._registry.write_status(kinds.VOLUME, volume, {"phase": "Released"})
+
+
+def _is_released(volume: Object) -> bool:
+    return bool(volume.get("status", {}).get("phase") == "Released")
 
 
 def _bound_status(claim: Object) -> Object:

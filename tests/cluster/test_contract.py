@@ -207,6 +207,35 @@ def test_another_object_of_the_same_name_is_not_deleted(cluster: Cluster, namesp
     assert cluster.get(ref_to(made)) == made
 
 
+def test_what_others_made_is_changed_as_it_was_seen(
+    cluster: Cluster, core: Any, namespace: str
+) -> None:
+    core.create_namespaced_config_map(
+        namespace, {"metadata": {"name": "settings"}, "data": {"a": "1", "b": "2"}}
+    )
+    seen = cluster.get(Ref("v1", "ConfigMap", "settings", namespace))
+    assert seen is not None
+
+    after = cluster.change(seen, {"data": {"b": None}, "metadata": {"labels": {"x": "y"}}})
+
+    assert after["data"] == {"a": "1"}
+    assert after["metadata"]["labels"] == {"x": "y"}
+    assert after["metadata"]["uid"] == seen["metadata"]["uid"]
+    assert cluster.calls["change"] == 1
+
+
+def test_what_is_not_as_it_was_seen_is_not_changed(cluster: Cluster, namespace: str) -> None:
+    seen = cluster.apply(objects.config_map(namespace, a="1"))
+    cluster.apply(objects.config_map(namespace, a="2"))
+
+    with pytest.raises(ClusterConflict):
+        cluster.change(seen, {"data": {"a": "3"}})
+
+    cluster.delete(ref_to(seen), uid=seen["metadata"]["uid"])
+    with pytest.raises(ClusterConflict):
+        cluster.change(seen, {"data": {"a": "3"}})
+
+
 def test_find_sees_only_what_carries_all_labels(cluster: Cluster, namespace: str) -> None:
     mark = secrets.token_hex(4)
     for name, labels in {

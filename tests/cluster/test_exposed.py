@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 from allauth.idp.oidc.models import Client
 from django.utils import timezone
-from kubernetes import client as official
-from kubernetes.client.exceptions import ApiException
 
 from gpuaas.inventory.models import Cluster as ClusterRow
 from gpuaas.inventory.models import Exposure
@@ -16,9 +14,9 @@ from reconciler.cluster import Ref
 from reconciler.manifests import exposure
 from reservations import services
 from sessions.models import SessionState
+from tests.cluster import kinds
 from tests.cluster.test_whole_life import Product
 from tests.cluster.test_whole_life import product as product  # noqa: PLC0414 -- a fixture
-from tests.cluster.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +34,9 @@ def expose(row: ClusterRow, how: Exposure) -> None:
 def test_the_way_in_comes_with_the_workspace_and_goes_with_it(
     product: Product, official_client: Callable[..., Any], how: Exposure
 ) -> None:
-    _serve_the_kind(official_client(), *exposure.KINDS[how.value])
+    api_version, kind = exposure.KINDS[how.value]
+    if how is not Exposure.INGRESS:  # which every cluster has
+        kinds.serve(official_client(), api_version, kind)
     expose(product.row, how)
     reservation = product.book()
     session = product.reconcile_until(reservation, SessionState.READY)
@@ -71,55 +71,3 @@ def test_a_session_reads_what_is_left_of_its_quota(product: Product) -> None:
     assert kept.used[f"requests.{session.reservation.resource_name}"] == "1"
     assert kept.used["requests.storage"] == "320Gi"
     assert kept.hard["requests.storage"] == "600Gi"
-
-
-def _serve_the_kind(api: official.ApiClient, api_version: str, kind: str) -> None:
-    """Let the control plane serve a kind that comes with an operator; the simulated one does."""
-    group, _, version = api_version.partition("/")
-    plural = f"{kind.lower()}s"
-    if group == "networking.k8s.io":
-        return
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{plural}.{group}",
-            # A name of theirs is protected; this is how the server lets a test use it.
-            "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
-        },
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": kind, "plural": plural},
-            "versions": [
-                {
-                    "name": version,
-                    "served": True,
-                    "storage": True,
-                    "schema": {
-                        "openAPIV3Schema": {
-                            "type": "object",
-                            "x-kubernetes-preserve-unknown-fields": True,
-                        }
-                    },
-                }
-            ],
-        },
-    }
-    kinds = official.ApiextensionsV1Api(api)
-    try:
-        kinds.create_custom_resource_definition(definition)
-    except ApiException as error:
-        if error.status not in (404, 409):  # simulated: it knows no such resource; it is there
-            raise
-        return
-    eventually(lambda: _is_served(api, group, version, plural))
-
-
-def _is_served(api: official.ApiClient, group: str, version: str, plural: str) -> bool:
-    """Return whether the kind can be listed: for a moment its storage is being made."""
-    try:
-        official.CustomObjectsApi(api).list_cluster_custom_object(group, version, plural)
-    except ApiException:
-        return False
-    return True

@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
-from reconciler import garbage, naming
+from reconciler import garbage, leftovers, naming
 from reconciler.cluster import Ref
 from sessions.models import SessionState, WorkspaceSession
 from simcluster.testing import Simulator
 from tests import make
+from tests.cluster.waiting import eventually
 from tests.reconciler.conftest import Installation
 
 RBAC = "rbac.authorization.k8s.io/v1"
@@ -102,6 +104,16 @@ def test_a_failed_removal_is_told_and_the_others_go_on(
 def test_a_namespace_stuck_in_terminating_is_told_with_the_clusters_reasons(
     installation: Installation,
 ) -> None:
+    asked_at = stuck_since(installation, "example.com/pinned")
+
+    assert collect(installation, now=asked_at + timedelta(minutes=9)).stuck == {}
+    stuck = collect(installation, now=asked_at + timedelta(minutes=11)).stuck
+    assert list(stuck) == ["s-stuck"]
+    assert "ConfigMap s-stuck/pinned waits for example.com/pinned" in stuck["s-stuck"]
+
+
+def stuck_since(installation: Installation, *finalizers: str) -> datetime:
+    """Leave a namespace of ours Terminating; return since when."""
     installation.kube.apply(namespace("s-stuck", OURS))
     installation.kube.apply(
         {
@@ -110,53 +122,76 @@ def test_a_namespace_stuck_in_terminating_is_told_with_the_clusters_reasons(
             "metadata": {
                 "name": "pinned",
                 "namespace": "s-stuck",
-                "finalizers": ["example.com/pinned"],
+                "finalizers": list(finalizers),
             },
         }
     )
     collect(installation)
+    pinned = Ref("v1", "ConfigMap", "pinned", "s-stuck")
+    eventually(lambda: "deletionTimestamp" in (installation.kube.get(pinned) or {})["metadata"])
     found = installation.kube.get(Ref("v1", "Namespace", "s-stuck"))
     assert found is not None
-    asked_at = datetime.fromisoformat(found["metadata"]["deletionTimestamp"])
-
-    assert collect(installation, now=asked_at + timedelta(minutes=9)).stuck == {}
-    stuck = collect(installation, now=asked_at + timedelta(minutes=11)).stuck
-    assert list(stuck) == ["s-stuck"]
-
-
-def terminating(*conditions: tuple[str, str, str]) -> dict[str, Any]:
-    found = [{"type": k, "status": status, "message": said} for k, status, said in conditions]
-    return namespace("s-stuck", OURS) | {"status": {"conditions": found}}
-
-
-@pytest.mark.parametrize("rung", range(len(garbage.LADDER)))
-def test_what_has_to_be_cleared_first_says_what_to_do(rung: int) -> None:
-    """All rungs from here on are in the way, told from below; those above are well."""
-    conditions = [
-        (kind, "True" if number >= rung else "False", f"because of {number}")
-        for number, (kind, _) in enumerate(garbage.LADDER)
-    ]
-
-    said = garbage.why_stuck(terminating(*reversed(conditions)))
-
-    kind, advice = garbage.LADDER[rung]
-    assert f"{kind}: because of {rung}" in said
-    assert said.endswith(f" -- {advice}")
-    assert all(f"because of {number}" not in said for number in range(rung))
+    return datetime.fromisoformat(found["metadata"]["deletionTimestamp"])
 
 
 @pytest.mark.parametrize(
-    ("conditions", "said"),
+    ("listed", "minutes", "goes"),
     [
-        ([], "no reason given"),
-        ([("NamespaceContentRemaining", "False", "all gone")], "no reason given"),
-        ([("SomethingNew", "True", "unheard of")], "SomethingNew: unheard of"),
+        pytest.param(["example.com/pinned"], 31, True, id="listed-and-waited-for"),
+        pytest.param(["example.com/pinned"], 29, False, id="too-early"),
+        pytest.param([], 31, False, id="not-listed"),
+        pytest.param(["example.com/other"], 31, False, id="another-listed"),
     ],
 )
-def test_a_reason_that_nobody_knows_is_told_as_it_is(
-    conditions: list[tuple[str, str, str]], said: str
+def test_a_finalizer_that_an_operator_calls_safe_is_taken_off_after_a_while(
+    installation: Installation, settings: Settings, listed: list[str], minutes: int, goes: bool
 ) -> None:
-    assert garbage.why_stuck(terminating(*conditions)) == said
+    settings.RELEASABLE_FINALIZERS = listed
+    asked_at = stuck_since(installation, "example.com/pinned")
+
+    report = collect(installation, now=asked_at + timedelta(minutes=minutes))
+
+    gone = ["ConfigMap s-stuck/pinned: example.com/pinned"]
+    assert report.removed == (gone if goes else [])
+    if goes:
+        eventually(lambda: installation.kube.get(Ref("v1", "Namespace", "s-stuck")) is None)
+    else:
+        assert installation.kube.get(Ref("v1", "Namespace", "s-stuck")) is not None
+
+
+def test_finalizers_that_nobody_listed_stay_beside_one_that_goes(
+    installation: Installation, settings: Settings
+) -> None:
+    settings.RELEASABLE_FINALIZERS = ["example.com/pinned"]
+    asked_at = stuck_since(installation, "example.com/pinned", "example.com/holy")
+
+    collect(installation, now=asked_at + timedelta(minutes=31))
+
+    left = installation.kube.get(Ref("v1", "ConfigMap", "pinned", "s-stuck"))
+    assert left is not None
+    assert left["metadata"]["finalizers"] == ["example.com/holy"]
+
+
+def test_a_dry_run_takes_nothing_off(installation: Installation, settings: Settings) -> None:
+    settings.RELEASABLE_FINALIZERS = ["example.com/pinned"]
+    asked_at = stuck_since(installation, "example.com/pinned")
+
+    report = collect(installation, now=asked_at + timedelta(minutes=31), dry_run=True)
+
+    assert report.removed == ["ConfigMap s-stuck/pinned: example.com/pinned"]
+    assert installation.kube.get(Ref("v1", "ConfigMap", "pinned", "s-stuck")) is not None
+
+
+def test_a_stuck_namespace_that_cannot_be_looked_into_spoils_nothing(
+    installation: Installation, simulator: Simulator
+) -> None:
+    asked_at = stuck_since(installation, "example.com/pinned")
+    simulator.fault(kind="error", code=500, path="s-stuck/configmaps")
+
+    report = collect(installation, now=asked_at + timedelta(minutes=11))
+
+    assert list(report.put_off) == ["s-stuck"]
+    assert list(report.stuck) == ["s-stuck"]
 
 
 def grant(name: str, to: str, *, namespace: str = "") -> dict[str, Any]:
@@ -205,28 +240,94 @@ def test_grants_stay_as_long_as_something_of_that_name_is_there(
     assert collect(installation).removed == []
 
 
-def test_a_volume_kept_from_a_session_that_is_gone_is_told(installation: Installation) -> None:
-    ended = make.session(state=SessionState.ENDED).namespace
+def released(installation: Installation, of: str) -> None:
+    """Leave a volume behind whose claim is gone."""
     installation.kube.apply(
         {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
-            "metadata": {"name": "kept"},
+            "metadata": {"name": "left"},
             "spec": {
                 "capacity": {"storage": "20Gi"},
                 "accessModes": ["ReadWriteOnce"],
                 "persistentVolumeReclaimPolicy": "Retain",
                 "hostPath": {"path": "/nowhere"},
-                "claimRef": {"namespace": ended, "name": "home", "uid": "0"},
+                "claimRef": {"namespace": of, "name": "home", "uid": "0"},
             },
             "status": {"phase": "Released"},
         }
     )
+    eventually(lambda: _phase_of_the_volume(installation) == "Released")
+
+
+def _phase_of_the_volume(installation: Installation) -> str:
+    found = installation.kube.get(Ref("v1", "PersistentVolume", "left"))
+    return found.get("status", {}).get("phase", "") if found else "gone"
+
+
+def test_a_released_volume_is_told_of_by_default(installation: Installation) -> None:
+    ended = make.session(state=SessionState.ENDED).namespace
+    released(installation, ended)
 
     told = collect(installation).left_over
 
-    phase = installation.named("PersistentVolume")[0].get("status", {}).get("phase")
-    assert (phase, told) == (
-        "Released",
-        {"PersistentVolume kept": f"kept from {ended}, which is gone: its data is still there"},
-    )
+    said = f"kept from {ended}, which is gone: its data is still there"
+    assert told == {"PersistentVolume left": said}
+    assert _phase_of_the_volume(installation) == "Released"
+
+
+def test_a_released_volume_goes_after_so_many_days(
+    installation: Installation, settings: Settings
+) -> None:
+    settings.RELEASED_VOLUMES_DAYS = 7
+    released(installation, make.session(state=SessionState.ENDED).namespace)
+
+    early = collect(installation, now=make.NOON + timedelta(days=6))
+    late = collect(installation, now=make.NOON + timedelta(days=8))
+
+    assert (early.removed, late.removed) == ([], ["PersistentVolume left"])
+    eventually(lambda: _phase_of_the_volume(installation) == "gone")
+
+
+def test_an_account_that_is_gone_leaves_the_security_contexts(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on OpenShift; `tests/cluster/test_leftovers.py` does it on a real control plane."""
+    ended = make.session(state=SessionState.ENDED).namespace
+    context = {
+        "apiVersion": "security.openshift.io/v1",
+        "kind": "SecurityContextConstraints",
+        "metadata": {"name": "anyuid", "resourceVersion": "7"},
+        "users": ["system:admin", f"system:serviceaccount:{ended}:default"],
+    }
+    sent: list[tuple[Any, Any]] = []
+    monkeypatch.setattr(leftovers, "_security_contexts", lambda _kube: [context])
+    monkeypatch.setattr(installation.kube, "change", lambda *change: sent.append(change))
+
+    report = collect(installation)
+
+    assert sent == [(context, {"users": ["system:admin"]})]
+    assert report.removed == [
+        f"SecurityContextConstraints anyuid: system:serviceaccount:{ended}:default"
+    ]
+
+
+def test_what_changed_since_it_was_seen_is_put_off(
+    installation: Installation, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RELEASED_VOLUMES_DAYS = 0
+    released(installation, make.session(state=SessionState.ENDED).namespace)
+    find = installation.kube.find
+
+    def stale(api_version: str, kind: str, **more: Any) -> list[Any]:
+        found = find(api_version, kind, **more)
+        for each in found if kind == "PersistentVolume" else []:
+            each["metadata"]["resourceVersion"] = "1"
+        return found
+
+    monkeypatch.setattr(installation.kube, "find", stale)
+
+    report = collect(installation, now=make.NOON + timedelta(days=1))
+
+    assert list(report.put_off) == ["PersistentVolume left"]
+    assert _phase_of_the_volume(installation) == "Released"

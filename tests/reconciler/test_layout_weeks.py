@@ -97,6 +97,9 @@ class OneNode(port.Cluster):
     def delete(self, ref: Ref, *, uid: str) -> bool:
         raise AssertionError(f"nothing is deleted here: {ref} {uid}")
 
+    def change(self, seen: Manifest, fields: Manifest) -> Manifest:
+        raise AssertionError(f"nothing of others is changed here: {seen} {fields}")
+
     def server_version(self) -> str:
         return "v1.36.0"
 
