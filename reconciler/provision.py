@@ -6,12 +6,13 @@ starts at the first step again, finds the early ones already true, and goes on f
 is not.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from reconciler import plain_words
+from reconciler import plain_words, pod_templates
 from reconciler.cluster import Manifest, is_terminating
 from reconciler.manifests import (
     access,
@@ -183,10 +184,14 @@ def converge(
 ) -> Job[Outcome]:
     """Return the job that advances one session and writes down how far it is.
 
-    Its door, if it has one, is known to the portal before anybody could come to it.
+    Its door, if it has one, is known to the portal before anybody could come to it, and what its
+    pods are started with is written down before they are.
     """
     if spec.door is not None:
         services.hang_door(session=session, door=spec.door, now=now)
+    templates = pod_templates.of(session, spec, world.picture)
+    services.record_pod_templates(session=session, pod_templates=templates)
+    spec = dataclasses.replace(spec, pod_templates=templates)
     return Job(
         work=lambda: advance(spec, world),
         record=lambda outcome: _write_down(session, outcome, world, now=now),

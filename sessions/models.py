@@ -88,6 +88,10 @@ class WorkspaceSession(models.Model):
     door_digest = models.CharField(
         max_length=64, blank=True, help_text="Of what the portal knows about its door"
     )
+    pod_templates = models.JSONField(
+        default=dict,
+        help_text="What its pods were started with, by Deployment: an upgrade restarts nobody",
+    )
     opened_at = models.DateTimeField()
     ready_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

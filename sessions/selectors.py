@@ -224,6 +224,7 @@ def _spec_of(session: WorkspaceSession, cluster: Cluster, fleet: frozenset[str])
         trusted_ca=TrustedCa(settings.TRUSTED_CA, is_injected=cluster.injects_trusted_ca),
         door=door_of(session, cluster),
         is_paused=session.paused_at is not None,
+        pod_templates=session.pod_templates,
     )
 
 

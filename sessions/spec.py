@@ -4,9 +4,10 @@ Everything the manifests are built from is here, so that they can be functions o
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gpuaas.core.modes import AllocationMode
@@ -99,7 +100,8 @@ class SessionSpec:
     are the fleet's remaining types, forbidden to this session.  ``installation`` tells our objects
     from those of another GPUaaS on the same cluster.  ``claimed_devices`` are the booked ones where
     the cluster ties a session to its devices; then no slot of anything is handed out.  Of a paused
-    one the workspace does not run; all else stays.
+    one the workspace does not run; all else stays.  ``pod_templates`` are what its pods were
+    started with, by the name of their Deployment; one that is not there is built.
     """
 
     installation: str
@@ -126,6 +128,7 @@ class SessionSpec:
     trusted_ca: TrustedCa = TrustedCa()
     door: Door | None = None
     is_paused: bool = False
+    pod_templates: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     @property
     def workspace_gpu_slots(self) -> int:

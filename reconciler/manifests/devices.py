@@ -55,35 +55,40 @@ def holder(spec: SessionSpec) -> Manifest:
             "replicas": 1,
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": labels},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {
-                    "automountServiceAccountToken": False,
-                    "terminationGracePeriodSeconds": 1,
-                    "securityContext": {
-                        "runAsNonRoot": True,
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
-                    "resourceClaims": pod_claims(spec),
-                    "containers": [
-                        {
-                            "name": naming.DEVICE_HOLDER,
-                            # On the node anyway, and any image that can sleep would do.
-                            "image": spec.workspace_image,
-                            "command": ["sleep", "infinity"],
-                            "env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}],
-                            "resources": {
-                                "requests": HOLDER_RESOURCES,
-                                "limits": HOLDER_RESOURCES,
-                            },
-                            "securityContext": {
-                                "allowPrivilegeEscalation": False,
-                                "capabilities": {"drop": ["ALL"]},
-                            },
-                        }
-                    ],
-                },
+            "template": spec.pod_templates.get(naming.DEVICE_HOLDER) or template(spec),
+        },
+    }
+
+
+def template(spec: SessionSpec) -> dict[str, Any]:
+    """Return what a holder that starts now is started with."""
+    return {
+        "metadata": {"labels": {naming.COMPONENT_LABEL: naming.DEVICE_HOLDER}},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
             },
+            "resourceClaims": pod_claims(spec),
+            "containers": [
+                {
+                    "name": naming.DEVICE_HOLDER,
+                    # On the node anyway, and any image that can sleep would do.
+                    "image": spec.workspace_image,
+                    "command": ["sleep", "infinity"],
+                    "env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}],
+                    "resources": {
+                        "requests": HOLDER_RESOURCES,
+                        "limits": HOLDER_RESOURCES,
+                    },
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }
+            ],
         },
     }
 

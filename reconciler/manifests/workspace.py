@@ -74,11 +74,16 @@ def deployment(spec: SessionSpec) -> Manifest:
             "replicas": 0 if spec.is_paused else 1,
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": {naming.COMPONENT_LABEL: naming.WORKSPACE}},
-            "template": {
-                "metadata": {"labels": {naming.COMPONENT_LABEL: naming.WORKSPACE}},
-                "spec": _pod_spec(spec),
-            },
+            "template": spec.pod_templates.get(naming.WORKSPACE) or template(spec),
         },
+    }
+
+
+def template(spec: SessionSpec) -> dict[str, Any]:
+    """Return what a workspace that starts now is started with."""
+    return {
+        "metadata": {"labels": {naming.COMPONENT_LABEL: naming.WORKSPACE}},
+        "spec": _pod_spec(spec),
     }
 
 

@@ -20,6 +20,7 @@ from sessions.services.life import (
     record_waiting,
 )
 from sessions.services.passes import BUCKETS_SECONDS, record_pass
+from sessions.services.pod_templates import record_pod_templates
 from sessions.services.quota import record_quota
 from sessions.services.story import record_warnings
 from sessions.services.using import attend, record_probe, record_use, record_visit, resume
@@ -45,6 +46,7 @@ __all__ = [
     "record_look",
     "record_namespace",
     "record_pass",
+    "record_pod_templates",
     "record_probe",
     "record_quota",
     "record_ready",

@@ -7,7 +7,7 @@ import pytest
 
 from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory.models import Cluster, Device, GpuBackend
-from reconciler import naming, provision
+from reconciler import naming, pod_templates, provision
 from reconciler.cluster import Manifest, Ref, ref_to
 from reconciler.manifests import devices, guardrails, namespace, workspace
 from reconciler.observe import Picture
@@ -16,6 +16,7 @@ from reconciler.provision import Done, Waiting
 from reconciler.world import World
 from reservations import lifecycle
 from sessions import selectors
+from sessions.models import SessionState
 from sessions.spec import ClaimedDevice, SessionSpec
 from tests import make
 from tests.make import SLICE
@@ -176,3 +177,16 @@ def test_a_spec_names_the_devices_that_the_booking_holds() -> None:
         ClaimedDevice("mig.nvidia.com", "MIG-0"),
         ClaimedDevice("mig.nvidia.com", ""),
     )
+
+
+@pytest.mark.django_db
+def test_an_upgrade_does_not_let_go_of_the_claim_that_a_session_holds() -> None:
+    session = make.session(state=SessionState.READY)
+    before = dataclasses.replace(SPEC, namespace=session.namespace)
+    picture = world(devices.holder(before), workspace.deployment(before)).picture
+    after = dataclasses.replace(before, workspace_image="gpuaas/workspace:next", is_paused=True)
+
+    found = pod_templates.of(session, after, picture)
+
+    assert found[naming.DEVICE_HOLDER] == devices.template(before)
+    assert found[naming.WORKSPACE] == workspace.template(after), "nothing runs of a paused one"
