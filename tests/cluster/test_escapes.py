@@ -20,11 +20,19 @@ from kubernetes.client.exceptions import ApiException
 from onebox.state import ROOT
 from reconciler import naming
 from reconciler.cluster import Cluster, Manifest, Ref, client
-from reconciler.manifests import access, guardrails, namespace, network, storage, workspace
+from reconciler.manifests import (
+    access,
+    exposure,
+    guardrails,
+    namespace,
+    network,
+    storage,
+    workspace,
+)
 from sessions import spec as sessions_spec
 from sessions.spec import SessionSpec
 from tests import make
-from tests.cluster import conftest, objects
+from tests.cluster import conftest, kinds, objects
 from tests.cluster.waiting import eventually
 from tests.make import GPU, SLICE
 
@@ -43,6 +51,24 @@ DRIVERS_RUNTIME: Final = {
     "kind": "RuntimeClass",
     "metadata": {"name": "nvidia"},
     "handler": "nvidia",
+}
+
+
+# As operators that serve these kinds do it: their rights become a part of "admin".
+ADDRESSES: Final = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRole",
+    "metadata": {
+        "name": "addresses-admin",
+        "labels": {"rbac.authorization.k8s.io/aggregate-to-admin": "true"},
+    },
+    "rules": [
+        {
+            "apiGroups": ["route.openshift.io", "gateway.networking.k8s.io"],
+            "resources": ["routes", "httproutes"],
+            "verbs": ["create", "delete", "get", "list", "patch", "update"],
+        }
+    ],
 }
 
 
@@ -114,6 +140,9 @@ def platform(kubeconfig: Path) -> Iterator[Cluster]:
     kube = client.connect(kubeconfig)
     with conftest.connect_as(kubeconfig) as admin:
         official.NodeV1Api(admin).create_runtime_class(DRIVERS_RUNTIME)
+        for api_version, kind in (exposure.KINDS["route"], exposure.KINDS["gateway"]):
+            kinds.serve(admin, api_version, kind)
+    kube.apply(ADDRESSES)
     with conftest.policies_in_force(kube):
         yield kube
     kube.close()
@@ -226,7 +255,67 @@ CLAIM: Final = {
     },
 }
 CLAIMS: Final = "/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaims"
+TEMPLATE: Final = {
+    "apiVersion": "resource.k8s.io/v1",
+    "kind": "ResourceClaimTemplate",
+    "metadata": {"name": "another"},
+    "spec": {"spec": CLAIM["spec"]},
+}
 MANAGED: Final = "is managed by GPUaaS"
+NOT_OWN: Final = "the first part of a host name here"
+ROUTES: Final = "/apis/route.openshift.io/v1/namespaces/{namespace}/routes"
+HTTP_ROUTES: Final = "/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/httproutes"
+
+
+def role(kind: str, name: str) -> Manifest:
+    """Return a grant of a role to the session's own default account."""
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
+    return grant("Group", "system:serviceaccounts:nobody") | {"roleRef": reference, "subjects": []}
+
+
+def ingress(host: str = "", tls: str = "", **spec: Any) -> Manifest:
+    service = {"service": {"name": "mine", "port": {"number": 80}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": service}
+    rule = {"http": {"paths": [path]}} | ({"host": host} if host else {})
+    spec = {"rules": [rule], **({"tls": [{"hosts": [tls]}]} if tls else {}), **spec}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "mine"},
+        "spec": spec,
+    }
+
+
+def route(**spec: Any) -> Manifest:
+    return {
+        "apiVersion": "route.openshift.io/v1",
+        "kind": "Route",
+        "metadata": {"name": "mine"},
+        "spec": {"to": {"kind": "Service", "name": "mine"}, **spec},
+    }
+
+
+def http_route(*hosts: str) -> Manifest:
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "mine"},
+        "spec": {"hostnames": list(hosts)} if hosts else {},
+    }
+
+
+def service(**spec: Any) -> Manifest:
+    ports = [{"port": 80, "protocol": "TCP"}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "mine"},
+        "spec": {"ports": ports, **spec},
+    }
+
+
+ELSEWHERE: Final = "gpuaas.example.com"
+EVERYBODYS: Final = {"service": {"name": "mine", "port": {"number": 80}}}
 
 
 @pytest.mark.parametrize(
@@ -313,12 +402,196 @@ MANAGED: Final = "is managed by GPUaaS"
             {"name": "host", "hostPath": {"path": "/dev"}}]), "PodSecurity", id="the-hosts-files"),
         pytest.param("POST", PODS, with_container(securityContext={"privileged": True}),
                      "PodSecurity", id="privileged"),
+        pytest.param("POST", PODS, with_pod(hostPID=True), "PodSecurity", id="the-hosts-processes"),
+        pytest.param("POST", PODS, with_container(ports=[{"containerPort": 80, "hostPort": 80}]),
+                     "PodSecurity", id="a-port-of-the-host"),
+        pytest.param("POST", PODS, with_container(securityContext={
+            "capabilities": {"add": ["SYS_ADMIN"]}}), "PodSecurity", id="capabilities"),
+        pytest.param("POST", PODS, with_pod(priorityClassName="system-node-critical"),
+                     "the cluster's own", id="push-others-out"),
+        pytest.param("POST", PODS, pod(**{SLICE: "2"}), "exceeded quota",
+                     id="more-than-was-booked"),
+        pytest.param("POST", PODS, with_pod(resourceClaims=[
+            {"name": "gpu", "resourceClaimTemplateName": "another"}]), "claimed by booking",
+            id="a-claim-from-a-template"),
+        pytest.param("POST", f"{CLAIMS[:-1]}templates", TEMPLATE, "claimed by booking",
+                     id="a-template-of-claims"),
+        pytest.param("POST", f"{API}/configmaps", config("ConfigMap") | {
+            "metadata": {"name": "mine", **PINNED["metadata"]}}, "keep this session from ending",
+            id="never-end"),
+        pytest.param("POST", PODS, with_metadata(finalizers=["kubernetes.io/never"]),
+                     "keep this session from ending", id="a-pod-that-never-ends"),
+        pytest.param("POST", f"{API}/services", service(type="NodePort"), "exceeded quota",
+                     id="a-port-of-every-node"),
+        pytest.param("POST", f"{API}/services", service(type="LoadBalancer"), "exceeded quota",
+                     id="an-address-of-the-clouds"),
+        pytest.param("POST", f"{API}/services", service(externalIPs=["192.0.2.7"]),
+                     "take the traffic", id="an-address-of-somebody-else"),
+        pytest.param("POST", f"{NETWORK}/ingresses", ingress(ELSEWHERE), NOT_OWN,
+                     id="the-portals-host"),
+        pytest.param("POST", f"{NETWORK}/ingresses", ingress(), NOT_OWN, id="any-host"),
+        pytest.param("POST", f"{NETWORK}/ingresses", ingress("*.example.com"), NOT_OWN,
+                     id="every-host"),
+        pytest.param("POST", f"{NETWORK}/ingresses",
+                     ingress("s-0000000000000000.apps.example.com"), NOT_OWN,
+                     id="another-sessions-host"),
+        pytest.param("POST", f"{NETWORK}/ingresses", ingress(
+            ELSEWHERE, rules=[], defaultBackend=EVERYBODYS), NOT_OWN, id="what-nobody-serves"),
+        pytest.param("POST", ROUTES, route(host=ELSEWHERE), NOT_OWN, id="the-portals-route"),
+        pytest.param("POST", ROUTES, route(subdomain="console"), NOT_OWN, id="a-subdomain"),
+        pytest.param("POST", ROUTES, route(wildcardPolicy="Subdomain"), NOT_OWN,
+                     id="every-subdomain"),
+        pytest.param("POST", HTTP_ROUTES, http_route(), NOT_OWN, id="any-host-of-a-gateway"),
+        pytest.param("POST", HTTP_ROUTES, http_route(ELSEWHERE), NOT_OWN,
+                     id="the-portals-host-at-a-gateway"),
+        pytest.param("POST", f"{RBAC}/rolebindings", role("ClusterRole", "cluster-admin"),
+                     "not currently held", id="become-more"),
+        pytest.param("POST", f"{RBAC}/roles", {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": {"name": "mine"}, "rules": [{
+                "apiGroups": [""], "resources": ["resourcequotas"], "verbs": ["patch"]}]},
+            "not currently held", id="a-role-with-more"),
     ],
 )  # fmt: skip
 def test_a_tenant_gets_nowhere(
     session: Session, method: str, path: str, body: Manifest | None, why: str
 ) -> None:
     assert re.search(why, session.refusal(method, path, body))
+
+
+# What "admin" of a namespace does not give, on whatever Kubernetes: asked, not tried.
+WITHHELD: Final = (
+    ("update", "", "pods/ephemeralcontainers"),
+    ("patch", "", "pods/resize"),
+    ("create", "", "pods/binding"),
+    ("create", "", "bindings"),
+    ("update", "", "pods/status"),
+    ("patch", "", "limitranges"),
+    ("delete", "", "resourcequotas"),
+    ("update", "", "resourcequotas/status"),
+    ("update", "resource.k8s.io", "resourceclaims/status"),
+    ("update", "", "namespaces/finalize"),
+    ("create", "", "endpoints"),
+    ("create", "discovery.k8s.io", "endpointslices"),
+)
+WITHHELD_OUTSIDE: Final = (
+    ("get", "", "nodes"),
+    ("get", "", "nodes/proxy"),
+    ("list", "", "namespaces"),
+    ("list", "", "secrets"),
+    ("create", "", "persistentvolumes"),
+    ("impersonate", "", "users"),
+    ("impersonate", "", "serviceaccounts"),
+    ("create", "node.k8s.io", "runtimeclasses"),
+    ("create", "storage.k8s.io", "storageclasses"),
+    ("create", "scheduling.k8s.io", "priorityclasses"),
+    ("create", "resource.k8s.io", "deviceclasses"),
+    ("create", "resource.k8s.io", "resourceslices"),
+    ("create", "rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("create", "admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+    ("delete", "admissionregistration.k8s.io", "validatingadmissionpolicies"),
+    ("create", "apiextensions.k8s.io", "customresourcedefinitions"),
+    ("create", "certificates.k8s.io", "certificatesigningrequests"),
+)
+
+
+@pytest.mark.parametrize(("verb", "group", "resource"), WITHHELD)
+def test_the_role_of_a_tenant_does_not_reach(
+    session: Session, kubeconfig: Path, verb: str, group: str, resource: str
+) -> None:
+    assert not _may(kubeconfig, session.spec.owner, verb, group, resource, session.namespace)
+
+
+@pytest.mark.parametrize("within", ["", "kube-system", "gpuaas-system"])
+@pytest.mark.parametrize(("verb", "group", "resource"), WITHHELD_OUTSIDE)
+def test_outside_its_namespace_a_tenant_may_nothing(
+    session: Session, kubeconfig: Path, verb: str, group: str, resource: str, within: str
+) -> None:
+    assert not _may(kubeconfig, session.spec.owner, verb, group, resource, within)
+
+
+def test_what_may_be_done_is_told_when_asked(session: Session, kubeconfig: Path) -> None:
+    """The two above would hold, too, if every question were answered with no."""
+    assert _may(kubeconfig, session.spec.owner, "create", "", "pods", session.namespace)
+
+
+def _may(kubeconfig: Path, person: str, verb: str, group: str, resource: str, within: str) -> bool:
+    name, _, subresource = resource.partition("/")
+    attributes = official.V1ResourceAttributes(
+        verb=verb, group=group, resource=name, subresource=subresource, namespace=within
+    )
+    review = official.V1SubjectAccessReview(
+        spec=official.V1SubjectAccessReviewSpec(user=person, resource_attributes=attributes)
+    )
+    with conftest.connect_as(kubeconfig) as admin:
+        answer = official.AuthorizationV1Api(admin).create_subject_access_review(review)
+    return bool(answer.status.allowed)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "why"),
+    [
+        pytest.param("DELETE", f"{NETWORK}/networkpolicies/gpuaas-deny-all", None, MANAGED,
+                     id="delete-network-policy"),
+        pytest.param("POST", PODS, with_pod(runtimeClassName="nvidia"), "runtimeClassName",
+                     id="the-drivers-runtime"),
+        pytest.param("POST", f"{RBAC}/rolebindings", grant("User", "mallory"),
+                     "own service accounts only", id="let-a-friend-in"),
+    ],
+)  # fmt: skip
+def test_the_accounts_in_a_session_get_no_further_than_its_tenant(
+    session: Session, kubeconfig: Path, method: str, path: str, body: Manifest | None, why: str
+) -> None:
+    """A tenant may have tokens of them, and become them."""
+    account = f"system:serviceaccount:{session.namespace}:{naming.WORKSPACE}"
+    within = session._replace(tenant=conftest.connect_as(kubeconfig, user=account))
+
+    assert re.search(why, within.refusal(method, path, body))
+
+    within.tenant.close()
+
+
+def test_what_injects_devices_cannot_be_written_on_a_pod_that_is_there(session: Session) -> None:
+    session.ask("POST", PODS, pod("plain"))
+
+    refused = session.refusal(
+        "PATCH", f"{PODS}/plain", {"metadata": {"annotations": {INJECTING: "nvidia.com/gpu=0"}}}
+    )
+    pinned = session.refusal("PATCH", f"{PODS}/plain", PINNED)
+
+    assert "annotations that inject devices" in refused
+    assert "keep this session from ending" in pinned
+
+
+def test_a_token_does_not_outlive_its_session(
+    open_session: Callable[[datetime, float], Session], kubeconfig: Path
+) -> None:
+    session = open_session(timezone.now() - HOUR, 2)
+    asked = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": 10 * 365 * 24 * 3600, "audiences": []},
+    }
+    account = f"{API}/serviceaccounts/{naming.WORKSPACE}/token"
+    token = session.ask("POST", account, asked)[0]["status"]["token"]
+    thief = session._replace(tenant=conftest.connect_as(kubeconfig, token=token))
+    eventually(lambda: thief.ask("GET", PODS) is not None)
+
+    ref = Ref("v1", "Namespace", session.namespace)
+    found = session.platform.get(ref)
+    assert found is not None
+    session.platform.delete(ref, uid=found["metadata"]["uid"])
+
+    eventually(lambda: _is_unknown(thief))
+    thief.tenant.close()
+
+
+def _is_unknown(session: Session) -> bool:
+    try:
+        session.ask("GET", PODS)
+    except ApiException as error:
+        return bool(error.status == 401)
+    return False
 
 
 def test_a_deployments_pods_are_held_to_the_same(session: Session) -> None:
@@ -354,10 +627,28 @@ def test_what_is_a_tenants_own_stays_so(session: Session) -> None:
     session.ask("POST", PODS, void)
     session.ask("POST", f"{API}/configmaps", config("ConfigMap", data={"a": "b"}))
     session.ask("POST", f"{RBAC}/rolebindings", own)
+    session.ask("POST", f"{API}/persistentvolumeclaims", _claim_of_storage())
+    host = f"{session.namespace}.apps.example.com"
+    session.ask("POST", f"{NETWORK}/ingresses", ingress(f"demo-{host}", tls=host))
+    session.ask("POST", ROUTES, route())
+    session.ask("POST", HTTP_ROUTES, http_route(host))
+    session.ask("POST", f"{API}/services", service())
     session.ask("POST", f"{APPS}/deployments", objects.deployment(session.namespace, "mine"))
     session.ask("PATCH", f"{APPS}/deployments/mine/scale", {"spec": {"replicas": 0}})
     session.ask("DELETE", f"{APPS}/deployments/mine")
     session.ask("DELETE", f"{PODS}/with-a-device")
+
+
+def _claim_of_storage() -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "mine"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
 
 
 def test_the_workspace_itself_starts(session: Session) -> None:
