@@ -20,20 +20,25 @@ from availability import LARGE, RESOURCE_NAME, fill
 P95_MS, QUERIES = 150, 12
 
 
-def measure(browser: Any, path: str, rounds: int) -> tuple[float, int, int]:
+def measure(
+    browser: Any, path: str, rounds: int, sent: "dict[str, str] | None" = None
+) -> tuple[float, int, int]:
     """Return the 95th percentile in milliseconds, the queries, and the bytes with gzip."""
     from django.db import connection  # noqa: PLC0415 -- after Django is set up
     from django.test.utils import CaptureQueriesContext  # noqa: PLC0415
 
+    def ask() -> Any:
+        return browser.get(path) if sent is None else browser.post(path, sent)
+
     with CaptureQueriesContext(connection) as captured:
-        answer = browser.get(path)
+        answer = ask()
     queries = len(captured)  # now: the next request forgets them
     if answer.status_code != 200:  # noqa: PLR2004
         raise AssertionError(answer.content)
     times = []
     for _ in range(rounds):
         began = time.perf_counter()
-        browser.get(path)
+        ask()
         times.append((time.perf_counter() - began) * 1000)
     p95 = sorted(times)[min(rounds - 1, int(rounds * 0.95))]
     return p95, queries, len(gzip.compress(answer.content))
@@ -77,6 +82,14 @@ def main() -> None:
         gc.collect()
         gc.freeze()  # as gpuaas/wsgi.py does: what is loaded is not looked through again and again
         measured = {name: measure(browser, path, options.rounds) for name, path in pages.items()}
+        wish = {
+            "team": teams[0].slug,
+            "type": f"{pool.slug}/{RESOURCE_NAME}",
+            "units": "2",
+            "begins": "now",
+            "length": "4h",
+        }
+        measured["estimate"] = measure(browser, "/book/estimate/", options.rounds, wish)
     for name, (p95, queries, size) in measured.items():
         slow, many = "!" if p95 > P95_MS else " ", "!" if queries > QUERIES else " "
         sent = f"{size / 1000:7.1f} kB gzip"

@@ -1,7 +1,8 @@
 """What the rules need to know: one query for the rules themselves, more only where a limit asks."""
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
@@ -283,25 +284,47 @@ def usage_of(
     nothing, and neither does what failed: that is the platform's fault.  What waits in line holds
     nothing.
     """
+    found = usage_by_team(
+        teams=(team.pk,), pool=pool, since=since, with_shares=with_shares, besides=besides
+    )
+    return found.get(team.pk, ())
+
+
+def usage_by_team(
+    *,
+    teams: Collection[int],
+    pool: Pool,
+    since: datetime,
+    with_shares: bool,
+    besides: int | None = None,
+) -> dict[int, policy.Usage]:
+    """Return `usage_of` each of ``teams`` (keys) that has some: one query, and those of shares."""
     rows = (
-        Reservation.objects.filter(team=team)
+        Reservation.objects.filter(team__in=teams)
         .exclude(pk__in=[] if besides is None else [besides])
         .ending_after(since)
         .exclude(state__in=[lifecycle.State.FAILED.value, lifecycle.State.WAITLISTED.value])
         .filter(Q(released_at=None) | Q(released_at__gt=F("starts_at")))
         .order_by("starts_at", "pk")
         .values_list(
-            "pool_id", "resource_name", "units", "starts_at", "ends_at", "released_at", "cost_minor"
+            "team_id",
+            "pool_id",
+            "resource_name",
+            "units",
+            "starts_at",
+            "ends_at",
+            "released_at",
+            "cost_minor",
         )
     )
     shares: dict[tuple[int, str], Fraction] = {}
-    usage = []
-    for pool_id, resource_name, units, starts_at, ends_at, released_at, cost_minor in rows:
+    usage: defaultdict[int, list[policy.Booked]] = defaultdict(list)
+    for team, pool_id, resource_name, units, starts_at, ends_at, released_at, cost_minor in rows:
         kind = (pool_id, resource_name)
         if with_shares and kind not in shares:
             shares[kind] = share_of(pool=Pool(pk=pool_id), resource_name=resource_name)
         booked, held = Window(starts_at, ends_at), Window(starts_at, released_at or ends_at)
-        usage.append(
+        usage[team].append(
             policy.Booked(
                 window=held,
                 units=units,
@@ -310,7 +333,7 @@ def usage_of(
                 cost_minor=policy.held_cost(cost_minor, booked=booked, held=held),
             )
         )
-    return tuple(usage)
+    return {team: tuple(booked) for team, booked in usage.items()}
 
 
 def _rules(

@@ -467,17 +467,29 @@ def absences(devices: Iterable[Device]) -> dict[int, tuple[Window, ...]]:
 
 def _held_by_node(pool: Pool, *, now: datetime) -> defaultdict[int, list[placement.Held]]:
     # By node, not by the pool they were booked from: a node may have changed pools since.
-    live = list(Reservation.objects.filter(node__pool=pool).holding_capacity().ending_after(now))
-    devices: defaultdict[int, list[int]] = defaultdict(list)
-    for reservation_id, device_id in (
-        DeviceHold.objects.filter(reservation__in=live)
-        .order_by("pk")
-        .values_list("reservation_id", "device_id")
-    ):
-        devices[reservation_id].append(device_id)
+    holds = DeviceHold.objects.filter(reservation=OuterRef("pk")).order_by("pk")
+    live = Reservation.objects.filter(node__pool=pool).holding_capacity().ending_after(now)
+    rows = live.annotate(devices=ArraySubquery(holds.values("device_id"))).values_list(
+        "pk",
+        "node_id",
+        "state",
+        "starts_at",
+        "ends_at",
+        "resource_name",
+        "devices",
+        *("units", "cpu_millicores", "memory_mib", "storage_gib"),
+    )
     held: defaultdict[int, list[placement.Held]] = defaultdict(list)
-    for each in live:
-        held[each.placed_on_id].append(held_by(each, devices[each.pk], now=now))
+    for pk, node_id, state, starts_at, ends_at, resource_name, devices, *demand in rows:
+        held[node_id].append(
+            placement.Held(
+                reservation=pk,
+                booking=Booking(Window(starts_at, ends_at), Demand(*demand)),
+                resource_name=resource_name,
+                devices=tuple(devices),
+                movable=_is_movable(state, starts_at, now),
+            )
+        )
     return held
 
 
@@ -496,9 +508,12 @@ def held_by(reservation: Reservation, devices: Iterable[int], *, now: datetime) 
         ),
         resource_name=reservation.resource_name,
         devices=tuple(devices),
-        movable=lifecycle.State(reservation.state) in lifecycle.WAITS_FOR_ITS_START
-        and reservation.starts_at > now,
+        movable=_is_movable(reservation.state, reservation.starts_at, now),
     )
+
+
+def _is_movable(state: str, starts_at: datetime, now: datetime) -> bool:
+    return starts_at > now and lifecycle.State(state) in lifecycle.WAITS_FOR_ITS_START
 
 
 @dataclass(frozen=True, slots=True)

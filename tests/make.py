@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
 from psycopg.types.range import TimestamptzRange
 
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
@@ -31,7 +32,7 @@ from gpuaas.inventory.models import (
 )
 from reservations import lifecycle, policy, services
 from reservations.capacity import Window
-from reservations.models import DeviceHold, Reservation
+from reservations.models import DeviceHold, Reservation, UnitPrice
 from reservations.recurrence import Every, Repeat
 from reservations.services import Wish
 from sessions import spec as sessions_spec
@@ -221,6 +222,19 @@ def layout(
         state_changed_at=NOON,
         created_by=user(organisation_role=OrganisationRole.PLATFORM_ADMIN),
         created_at=NOON,
+    )
+
+
+def price(*, of: Pool, resource_name: str, minor: int, currency: str = "EUR") -> UnitPrice:
+    """Return what a unit costs for an hour, since yesterday."""
+    yesterday = timezone.now() - timedelta(days=1)
+    return UnitPrice.objects.create(
+        pool=of,
+        resource_name=resource_name,
+        minor_units_per_unit_hour=minor,
+        currency=currency,
+        valid_from=yesterday,
+        set_at=yesterday,
     )
 
 

@@ -17,6 +17,7 @@ from reservations.services.approvals import (
 )
 from reservations.services.behalf import mate
 from reservations.services.budgets import announce_budgets
+from reservations.services.estimates import Estimate, estimate
 from reservations.services.extension import extend, longest_extension
 from reservations.services.healing import Healing, heal, heal_all, heal_these
 from reservations.services.layouts import advance_layout, cancel_layout, plan_layout
@@ -74,6 +75,7 @@ __all__ = [
     "Approval",
     "CannotChange",
     "CannotExtend",
+    "Estimate",
     "Evaluation",
     "Healing",
     "HoldLapsed",
@@ -113,6 +115,7 @@ __all__ = [
     "confirm",
     "default_share",
     "delete_template",
+    "estimate",
     "evaluate",
     "extend",
     "fail_missed",

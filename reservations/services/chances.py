@@ -36,16 +36,24 @@ class Chance:
 
 
 def free_windows(
-    *, pool: Pool, team: Team, wish: Wish, until: datetime, now: datetime, at_most: int = AT_MOST
+    *,
+    pool: Pool,
+    team: Team,
+    wish: Wish,
+    until: datetime,
+    now: datetime,
+    at_most: int = AT_MOST,
+    grounds: rules.Grounds | None = None,
 ) -> list[Chance]:
     """Return the windows, from the wish's start to ``until``, in which it can be booked, by start.
 
     Each lies at the beginning of a time in which there is room, or as soon after it as the rules
-    of pool and team allow; where they allow none, the time is left out.
+    of pool and team allow; where they allow none, the time is left out.  With ``grounds`` nothing
+    is read for each of them: rules, price and budgets are taken as they stand at the first.
     """
     found = []
     for room in _rooms(pool, wish, until, now):
-        chance = _chance(pool, team, wish, room, now)
+        chance = _chance(pool, team, wish, room, now, grounds)
         if chance is not None:
             found.append(chance)
         if len(found) == at_most:
@@ -119,7 +127,14 @@ def _rooms(pool: Pool, wish: Wish, until: datetime, now: datetime) -> list[Windo
     )
 
 
-def _chance(pool: Pool, team: Team, wish: Wish, room: Window, now: datetime) -> Chance | None:
+def _chance(
+    pool: Pool,
+    team: Team,
+    wish: Wish,
+    room: Window,
+    now: datetime,
+    grounds: rules.Grounds | None = None,
+) -> Chance | None:
     """Return the first window in ``room`` that rules allow, going where they point."""
     length = wish.window.length
     starts_at = max(room.starts_at, wish.window.starts_at)
@@ -127,7 +142,11 @@ def _chance(pool: Pool, team: Team, wish: Wish, room: Window, now: datetime) -> 
         if starts_at + length > room.ends_at:
             return None
         tried = replace(wish, window=Window(starts_at, starts_at + length))
-        asked = rules.evaluate(pool=pool, team=team, wish=tried, now=now)
+        asked = (
+            rules.judge(grounds, pool=pool, team=team, wish=tried, now=now)
+            if grounds
+            else rules.evaluate(pool=pool, team=team, wish=tried, now=now)
+        )
         if not asked.problems:
             terms = asked.terms
             return Chance(pool, tried, room.ends_at, terms.cost_minor, terms.currency)

@@ -36,6 +36,22 @@ class Evaluation:
     terms: Terms
 
 
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What wishes of one team for one type of a pool are judged on, as it was read once.
+
+    ``usage`` and ``centre_usage`` reach back far enough for any wish that starts at ``since`` or
+    later; rules, price and the budget of the cost centre are those of the first wish.
+    """
+
+    since: datetime
+    of: facts.Standing
+    share: Fraction
+    usage: policy.Usage
+    centre: facts.Centre | None
+    centre_usage: policy.Usage
+
+
 def evaluate(
     *,
     pool: Pool,
@@ -53,37 +69,83 @@ def evaluate(
 
     One query reads the rules; what the team has booked is read only when a limit depends on it.
     """
+    grounds = grounds_for(
+        pool=pool, team=team, wish=wish, since=wish.window.starts_at, now=now, besides=besides
+    )
+    hardware = problems_with_hardware(pool, wish) if with_hardware else ()
+    return judge(
+        grounds, pool=pool, team=team, wish=wish, hardware=hardware, approval=approval, now=now
+    )
+
+
+def grounds_for(
+    *,
+    pool: Pool,
+    team: Team,
+    wish: Wish,
+    since: datetime,
+    now: datetime,
+    besides: int | None = None,
+) -> Grounds:
+    """Read what ``wish`` is judged on, and others like it that start at ``since`` or later."""
     of = facts.standing_rules(
         pool=pool, team=team, resource_name=wish.resource_name, at=wish.window.starts_at
     )
+    share = (
+        facts.share_of(pool=pool, resource_name=wish.resource_name)
+        if of.rules.look_at_shares
+        else Fraction(1)
+    )
+    centre = facts.centre_of(team, at=wish.window.starts_at)
+    usage: policy.Usage = ()
+    centre_usage: policy.Usage = ()
+    first = replace(wish.window, starts_at=min(since, wish.window.starts_at))
+    if policy.Ask(window=first, units=wish.units, now=now).is_measurable:
+        since = policy.usage_from(of.rules, first)
+        if centre:
+            since = min(since, policy.month_of(first.starts_at).starts_at)
+        if centre or of.rules.look_at_usage:
+            by_team = facts.usage_by_team(
+                teams={team.pk, *(centre.teams if centre else ())},
+                pool=pool,
+                since=since,
+                with_shares=of.rules.look_at_shares,
+                besides=besides,
+            )
+            usage = by_team.get(team.pk, ()) if of.rules.look_at_usage else ()
+            if centre:
+                centre_usage = tuple(
+                    booked for each in centre.teams for booked in by_team.get(each, ())
+                )
+    return Grounds(first.starts_at, of, share, usage, centre, centre_usage)
+
+
+def judge(
+    grounds: Grounds,
+    *,
+    pool: Pool,
+    team: Team,
+    wish: Wish,
+    now: datetime,
+    hardware: tuple[policy.Problem, ...] = (),
+    approval: Approval | None = None,
+) -> Evaluation:
+    """Hold ``wish`` against what was read; ``hardware`` is what speaks against it besides."""
+    of, centre = grounds.of, grounds.centre
     ask = policy.Ask(
         window=wish.window,
         units=wish.units,
         now=now,
-        share=(
-            facts.share_of(pool=pool, resource_name=wish.resource_name)
-            if of.rules.look_at_shares
-            else Fraction(1)
-        ),
+        share=grounds.share,
         price_minor=of.price_minor,
         currency=of.currency,
     )
-    usage: policy.Usage = ()
-    if of.rules.look_at_usage and ask.is_measurable:
-        usage = facts.usage_of(
-            team=team,
-            pool=pool,
-            since=policy.usage_from(of.rules, wish.window),
-            with_shares=of.rules.look_at_shares,
-            besides=besides,
-        )
-    centre = facts.centre_of(team, at=wish.window.starts_at)
     found = (
         *policy.problems_with(window=wish.window, units=wish.units, now=now),
-        *(problems_with_hardware(pool, wish) if with_hardware else ()),
+        *hardware,
         *policy.problems_with_demand(wish.demand),
-        *policy.problems_against(ask, rules=of.rules, usage=usage, pool=str(pool)),
-        *(_problems_with_centre(centre, ask, of, besides) if centre else ()),
+        *policy.problems_against(ask, rules=of.rules, usage=grounds.usage, pool=str(pool)),
+        *(_problems_with_centre(centre, ask, grounds) if centre else ()),
     )
     problems, overridden = _set_aside(found, team=team, approval=approval, now=now)
     approved = approval if overridden else None
@@ -101,25 +163,17 @@ def evaluate(
 
 
 def _problems_with_centre(
-    centre: facts.Centre, ask: policy.Ask, of: facts.Standing, besides: int | None
+    centre: facts.Centre, ask: policy.Ask, grounds: Grounds
 ) -> tuple[policy.Problem, ...]:
     """Return what the budget of the team's cost centre says, which all its teams spend."""
     if not ask.is_measurable:
         return ()
-    since = policy.month_of(ask.window.starts_at).starts_at
-    usage = tuple(
-        booked
-        for team in centre.teams
-        for booked in facts.usage_of(
-            team=Team(pk=team), pool=Pool(), since=since, with_shares=False, besides=besides
-        )
-    )
     return policy.problems_with_centre(
         ask,
         name=centre.name,
         budget_minor=centre.budget_minor,
-        usage=usage,
-        shortest=of.rules.shortest,
+        usage=grounds.centre_usage,
+        shortest=grounds.of.rules.shortest,
     )
 
 

@@ -45,8 +45,8 @@ def shortage_of(
     return Shortage(
         headline="There is no room for this in that window.",
         lines=_lines(full),
-        windows=tuple(_chip(each, what="") for each in windows),
-        others=tuple(_chip(each, what=_what(each)) for each in others),
+        windows=tuple(chip_of(each, what="") for each in windows),
+        others=tuple(chip_of(each, what=_what(each)) for each in others),
     )
 
 
@@ -55,8 +55,9 @@ def _what(chance: "chances.Chance") -> str:
     return f"{said}, less than you asked for" if chance.is_smaller else said
 
 
-def _chip(chance: "chances.Chance", *, what: str) -> Chip:
-    window = _in_whole_minutes(chance.wish.window)
+def chip_of(chance: "chances.Chance", *, what: str) -> Chip:
+    """Return what fills ``chance`` into the form."""
+    window = in_whole_minutes(chance.wish.window)
     kind = f"{chance.pool.slug}/{chance.wish.resource_name}"
     refill = f"{_iso(window.starts_at)}|{_iso(window.ends_at)}|{kind}|{chance.wish.units}"
     return Chip(window, what, refill)
@@ -78,7 +79,8 @@ def _lines(full: "PoolFull") -> tuple[str, ...]:
     return tuple(lines) or ("No server has all of it free at the same time",)
 
 
-def _in_whole_minutes(window: Window) -> Window:
+def in_whole_minutes(window: Window) -> Window:
+    """Return ``window`` as it can be typed."""
     # Inputs have no seconds: start with the next whole minute, for the same time.
     starts_at = window.starts_at.replace(second=0, microsecond=0)
     if starts_at < window.starts_at:

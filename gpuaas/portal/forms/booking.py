@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.core import signing
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
 
 from gpuaas.core.modes import AllocationMode
 from gpuaas.portal.cards.types import TypeChoice
@@ -40,6 +42,9 @@ MODES: Final = (
     (AllocationMode.INTERACTIVE.value, "Interactive ML"),
     (AllocationMode.INFERENCE.value, "Inference containers"),
 )
+# How much CPU, memory and storage goes with the devices, measured by the fair share.
+SIZES: Final = (("half", _("Half of it")), ("fair", _("Fair share")), ("double", _("Twice of it")))
+FACTOR: Final = {"half": Fraction(1, 2), "double": Fraction(2)}
 # The domain names its fields by unit; the form has its own.
 FIELD_OF_PROBLEM: Final = {
     "resource_name": "type",
@@ -66,7 +71,7 @@ class MomentField(forms.Field):
 
 
 class BookingForm(forms.Form):
-    """Everything a booking needs.  Empty CPU, memory or storage means the fair share."""
+    """Everything a booking needs.  Empty CPU, memory or storage: as ``size`` says."""
 
     key = forms.CharField(widget=forms.HiddenInput)
     team = forms.ChoiceField()
@@ -78,6 +83,7 @@ class BookingForm(forms.Form):
     ends_at = MomentField(required=False)
     morning_at = MomentField(required=False)
     mode = forms.ChoiceField(choices=MODES, initial=MODES[0][0])
+    size = forms.ChoiceField(required=False, choices=SIZES, initial="fair")
     cpu_cores = forms.IntegerField(required=False, min_value=1, max_value=100_000)
     memory_gib = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
     storage_gib = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
@@ -166,16 +172,17 @@ class BookingForm(forms.Form):
         if "type" not in data or "window" not in data:
             return None
         card, units = self.chosen_card, data.get("units", 1)
-        shares = min(units, card.at_most)  # of too many units, the units alone are wrong
+        factor = FACTOR.get(data.get("size", ""), Fraction(1))
+        shares = min(units, card.at_most) * factor  # of too many units, only those are wrong
         return Wish(
             public_id=data.get("key", uuid.UUID(int=0)),
             resource_name=card.resource_name,
             units=units,
             window=data["window"],
             mode=AllocationMode(data.get("mode", AllocationMode.INTERACTIVE)),
-            cpu_millicores=(data.get("cpu_cores") or card.share_cores * shares) * 1000,
-            memory_mib=(data.get("memory_gib") or card.share_memory_gib * shares) * 1024,
-            storage_gib=data.get("storage_gib") or card.share_storage_gib,
+            cpu_millicores=(data.get("cpu_cores") or _some(card.share_cores * shares)) * 1000,
+            memory_mib=(data.get("memory_gib") or _some(card.share_memory_gib * shares)) * 1024,
+            storage_gib=data.get("storage_gib") or _some(card.share_storage_gib * factor),
             purpose=data.get("purpose", ""),
         )
 
@@ -199,13 +206,14 @@ class BookingForm(forms.Form):
         """Put what the domain has against it beside the fields."""
         for problem in problems:
             field = FIELD_OF_PROBLEM.get(problem.field, problem.field)
-            message = self._in_plain_words(problem.message)
+            message = self.in_plain_words(problem.message)
             self.add_error(
                 field if field in self.fields else None,
                 forms.ValidationError(message, code=problem.code),
             )
 
-    def _in_plain_words(self, message: str) -> str:
+    def in_plain_words(self, message: str) -> str:
+        """Return a sentence of the domain with types called as people call them."""
         for card in self.cards.values():
             message = message.replace(card.resource_name, card.title)
         return f"{message[:1].upper()}{message[1:]}."
@@ -236,6 +244,10 @@ class BookingForm(forms.Form):
         if length not in HOURS:
             return None
         return (starts_at + timedelta(hours=HOURS[length])).replace(second=0, microsecond=0)
+
+
+def _some(share: Fraction) -> int:
+    return max(1, int(share))
 
 
 def next_morning(starts_at: datetime) -> datetime:

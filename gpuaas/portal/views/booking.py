@@ -1,7 +1,8 @@
 """``/book/``: the form that books."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,31 +16,40 @@ from django.views.decorators.http import require_http_methods
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
-from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
+from gpuaas.portal.cards.estimate import EstimateCard
 from gpuaas.portal.cards.override import Override, override_of
 from gpuaas.portal.cards.shortage import Shortage, shortage_of
 from gpuaas.portal.cards.templates import mates_of, template_cards
-from gpuaas.portal.cards.types import PoolCard, TypeChoice, type_choice
+from gpuaas.portal.cards.types import PoolCard, TypeChoice
 from gpuaas.portal.forms.booking import LATER, UNTIL, BookingForm
+from gpuaas.portal.views.estimating import LOOK_AHEAD, LOOKED_FROM, estimate_of, sent_for
 from gpuaas.portal.views.home import pool_cards
 from reservations import policy, selectors, services
 from reservations.lifecycle import State
 
 if TYPE_CHECKING:
-    from gpuaas.accounts.models import Team
     from gpuaas.inventory.models import Pool
     from reservations.models import Reservation
 
-REFILL, WAIT, ASK = "refill", "wait", "ask"
+REFILL, LOOK, WAIT, ASK = "refill", "look", "wait", "ask"
 OFFERED = ("starts_at", "ends_at", "type", "units")
 WINDOWS, OTHERS = 4, 3
-LOOK_AHEAD = timedelta(days=14)
 SAID = {
     State.APPROVED.value: "Booked",
     State.PENDING.value: "Held until somebody approves it,",
     State.WAITLISTED.value: "In line",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside the form: why it was not booked, or what it would cost."""
+
+    shortage: Shortage | None = None
+    override: Override | None = None
+    may_ask: bool = False
+    estimate: EstimateCard | None = None
 
 
 @never_cache  # going back must not show a form that was sent already
@@ -48,42 +58,38 @@ SAID = {
 def book(request: PortalRequest, user: User) -> HttpResponse:
     """Show the form; book what it asks for.  A form sent twice books once."""
     now = timezone.now()
-    is_sent = request.method == "POST" and REFILL not in request.POST
-    asked = _team_asked(request, user, now) if is_sent else None
+    is_sent = request.method == "POST" and not {REFILL, LOOK} & request.POST.keys()
+    asked, pool, types = sent_for(request.POST, user, now) if is_sent else (None, None, [])
     teams = [asked] if asked else list(accounts.teams_bookable_by(user, now=now))
     if not teams:
         status = HTTPStatus.FORBIDDEN if request.method == "POST" else HTTPStatus.OK
         return render(request, "portal/book_not_yours.html", status=status)
     if is_sent:
-        slug, _, resource_name = request.POST.get("type", "").partition("/")
-        pool = inventory.pool_called(slug)
-        types: Sequence[TypeChoice] = _types_of(pool, resource_name)
         form = BookingForm(request.POST, user=user, teams=teams, types=types, now=now)
         return _take(request, user, form, pool)
     pools = pool_cards(now)
     initial = _initial(request.POST or request.GET)
     types = _types(pools)
     form = BookingForm(initial=initial, user=user, teams=teams, types=types, now=now)
-    return _page(request, user, form, pools)
+    estimate = _estimate(request.POST, user, initial, now)
+    return _page(request, user, form, pools, Beside(estimate=estimate))
 
 
 def _types(pools: Sequence[PoolCard]) -> list[TypeChoice]:
     return [card for pool in pools for card in pool.types]
 
 
-def _team_asked(request: PortalRequest, user: User, now: datetime) -> "Team | None":
-    """Return the one team that a form asks for, where the person books for it: it needs no others.
-
-    What was asked of the database for it, admission need not ask again.
-    """
-    team = accounts.team_called(request.POST.get("team", ""), reader=user, now=now)
-    return team if team and accounts.may_book_for(team, person=user, now=now) else None
-
-
-def _types_of(pool: "Pool | None", resource_name: str) -> list[TypeChoice]:
-    """Return the one type that a form asks for: it needs no others."""
-    usual = pool and services.usual_of(pool=pool, resource_name=resource_name)
-    return [type_choice(pool, *usual)] if pool and usual else []
+def _estimate(
+    typed: QueryDict, user: User, initial: dict[str, datetime | str], now: datetime
+) -> EstimateCard | None:
+    """Return what the form would cost, for those without a script who asked to see it."""
+    if LOOK not in typed and LOOKED_FROM not in typed:
+        return None
+    filled = typed.copy()
+    filled.update({name: str(value) for name, value in initial.items()})
+    if LOOK in typed:
+        filled.pop(LOOKED_FROM, None)
+    return estimate_of(filled, user, now=now)
 
 
 def _take(
@@ -113,7 +119,7 @@ def _take(
             form.add_error(None, shortage.headline)
         except DomainError as refused:
             form.add_error(None, str(refused))
-    return _page(request, user, form, shortage=shortage, override=override, may_ask=may_ask)
+    return _page(request, user, form, beside=Beside(shortage, override, may_ask=may_ask))
 
 
 def _do(
@@ -206,20 +212,19 @@ def _page(
     user: User,
     form: BookingForm,
     pools: Sequence[PoolCard] | None = None,
-    *,
-    shortage: Shortage | None = None,
-    override: Override | None = None,
-    may_ask: bool = False,
+    beside: Beside = Beside(),
 ) -> HttpResponse:
     if form.is_bound:  # with the one team it was sent for
         form.offer_teams(accounts.teams_bookable_by(user, now=form.now))
+    may_wait = beside.shortage is not None and form.cleaned_data["window"].starts_at > form.now
     context = {
         "form": form,
         "pools": pool_cards(form.now) if pools is None else pools,
-        "shortage": shortage,
-        "override": override,
-        "may_wait": shortage is not None and form.cleaned_data["window"].starts_at > form.now,
-        "may_ask": may_ask,
+        "estimate": beside.estimate,
+        "shortage": beside.shortage,
+        "override": beside.override,
+        "may_wait": may_wait,
+        "may_ask": beside.may_ask,
         "mates": mates_of(user, form.now),
         "templates": template_cards(selectors.templates_visible_to(user, now=form.now), form.now),
     }

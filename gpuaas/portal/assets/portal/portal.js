@@ -95,7 +95,9 @@
     if (type) {
       form.querySelector("#units").max = type.dataset.atMost;
       const shares = Math.min(units, type.dataset.atMost);
-      const share = { cpu_cores: type.dataset.cores * shares, memory_gib: type.dataset.memory * shares, storage_gib: type.dataset.storage };
+      const factor = { half: 0.5, double: 2 }[chosen(form, "size")] ?? 1;
+      const some = (number) => Math.max(1, Math.floor(number * factor));
+      const share = { cpu_cores: some(type.dataset.cores * shares), memory_gib: some(type.dataset.memory * shares), storage_gib: some(type.dataset.storage) };
       for (const [id, number] of Object.entries(share)) form.querySelector(`#${id}`).placeholder = number;
       form.querySelector("[data-share]").textContent = `: ${share.cpu_cores} cores, ${share.memory_gib} GiB, ${share.storage_gib} GiB storage`;
     }
@@ -104,7 +106,31 @@
     form.querySelector("[data-summary]").textContent = ends
       ? `From ${now ? "now" : spoken(startOf(form), "full")} until ${spoken(ends, "full")}, ${zone} time.` : "";
   };
+  // A free window is chosen in place.  Free windows are looked for from the same time on until
+  // the person names another start.
+  const choose = (form, chip) => {
+    const put = (id, at) => {
+      const input = form.querySelector(`#${id}`);
+      input.value = minute(new Date(at));
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    form.querySelector("#begins-later").checked = true;
+    form.querySelector("#length-until").checked = true;
+    put("starts_at", chip.dataset.starts);
+    put("ends_at", chip.dataset.ends);
+  };
+  const windows = (form) => {
+    form.addEventListener("click", (event) => {
+      const chip = event.target.closest?.("[data-window]");
+      if (chip) { event.preventDefault(); choose(form, chip); }
+    });
+    form.addEventListener("input", (event) => {
+      const from = form.querySelector("[data-looked-from]");
+      if (from && event.isTrusted && (event.target.name === "begins" || event.target.id === "starts_at")) from.value = "";
+    });
+  };
   const booking = (form) => {
+    windows(form);
     localInputs(form);
     form.querySelector("[data-time-zone]").value = zone;
     const look = () => { suggest(form); sum(form); };
