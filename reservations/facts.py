@@ -298,7 +298,7 @@ def usage_by_team(
     with_shares: bool,
     besides: int | None = None,
 ) -> dict[int, policy.Usage]:
-    """Return `usage_of` each of ``teams`` (keys) that has some: one query, and those of shares."""
+    """Return `usage_of` each of ``teams`` (keys) that has some, in a query or two."""
     rows = (
         Reservation.objects.filter(team__in=teams)
         .exclude(pk__in=[] if besides is None else [besides])
@@ -317,19 +317,17 @@ def usage_by_team(
             "cost_minor",
         )
     )
-    shares: dict[tuple[int, str], Fraction] = {}
+    found = list(rows)
+    shares = inventory.compute_shares() if with_shares and found else {}
     usage: defaultdict[int, list[policy.Booked]] = defaultdict(list)
-    for team, pool_id, resource_name, units, starts_at, ends_at, released_at, cost_minor in rows:
-        kind = (pool_id, resource_name)
-        if with_shares and kind not in shares:
-            shares[kind] = share_of(pool=Pool(pk=pool_id), resource_name=resource_name)
+    for team, pool_id, resource_name, units, starts_at, ends_at, released_at, cost_minor in found:
         booked, held = Window(starts_at, ends_at), Window(starts_at, released_at or ends_at)
         usage[team].append(
             policy.Booked(
                 window=held,
                 units=units,
                 is_here=pool_id == pool.pk,
-                share=shares.get(kind, Fraction(1)),
+                share=shares.get((pool_id, resource_name), Fraction(1)),
                 cost_minor=policy.held_cost(cost_minor, booked=booked, held=held),
             )
         )

@@ -95,6 +95,13 @@ def may_change(reservation: Reservation, *, person: User, now: datetime) -> bool
     return accounts.books_for(reservation.team_id, person=person, now=now)
 
 
+def of_team(team: Team) -> QuerySet[Reservation]:
+    """Return the reservations of ``team``, which whoever asks sees."""
+    return Reservation.objects.filter(team=team).select_related(
+        "team", "pool", "node", "requested_by"
+    )
+
+
 def with_flags(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:
     """Return them with their open flag read along, in one query for all."""
     standing = Prefetch(

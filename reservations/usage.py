@@ -133,10 +133,11 @@ def bookings_accounted_to(user: User, *, now: datetime) -> QuerySet[Reservation]
     return visible.filter(Q(requested_by=user) | Q(team__in=managed))
 
 
-def of_team(team: Team, *, within: Window, now: datetime) -> list[Usage]:
-    """Return what all bookings of ``team`` take of ``within``: one row a currency."""
-    bookings = Reservation.objects.filter(team=team)
-    return grouped(bookings, by=("team",), within=within, now=now)
+def of_team(
+    team: Team, *, within: Window, now: datetime, by: Collection[str] = ("team",)
+) -> list[Usage]:
+    """Return what all bookings of ``team`` take of ``within``: one row a currency, or a group."""
+    return grouped(Reservation.objects.filter(team=team), by=by, within=within, now=now)
 
 
 def grouped(

@@ -188,6 +188,19 @@ def memberships_read(user: User, *, now: datetime) -> list[Membership]:
     return read
 
 
+def manages(team_id: int, *, person: User, now: datetime) -> bool:
+    """Return whether ``person`` is a manager of that team, or administers the platform.
+
+    What a page shows by; a change asks `permissions.may_manage_team`.
+    """
+    if not person.is_active:
+        return False
+    return person.is_platform_admin or any(
+        each.team_id == team_id and each.role == MembershipRole.MANAGER
+        for each in memberships_read(person, now=now)
+    )
+
+
 def books_for(team_id: int, *, person: User, now: datetime) -> bool:
     """Return whether ``team_id``, archived or not, is one of `teams_changeable_by` ``person``."""
     if not person.is_active:

@@ -125,6 +125,7 @@ urlpatterns: list[URLPattern] = [
     path("new-team/", team_changes.create, name="team_new"),
     path("teams/", teams.teams, name="teams"),
     path("teams/<slug:slug>/", teams.team, name="team"),
+    path("teams/<slug:slug>/month/", teams.month, name="team_month"),
     path("teams/<slug:slug>/edit/", team_changes.edit, name="team_edit"),
     path("teams/<slug:slug>/archive/", team_changes.archive, name="team_archive"),
     path("teams/<slug:slug>/limits/", team_changes.limits, name="team_limits"),

@@ -14,8 +14,10 @@ from gpuaas.inventory.models import Pool
 from reservations import services
 from reservations.capacity import Window
 from reservations.lifecycle import State
-from reservations.models import Reservation
+from reservations.models import Reservation, TeamRules
 from tests import make
+from tests.portal.conftest import Book
+from tokenomics.models import GpuHour
 
 pytestmark = pytest.mark.django_db
 TEAMS = reverse("portal:teams")
@@ -23,6 +25,10 @@ TEAMS = reverse("portal:teams")
 
 def address(team: Team) -> str:
     return reverse("portal:team", args=[team.slug])
+
+
+def of_month(team: Team) -> str:
+    return reverse("portal:team_month", args=[team.slug])
 
 
 def signed_in(**of: object) -> Client:
@@ -116,3 +122,67 @@ def test_a_page_costs_the_same_however_many_there_are(
         page = content(admin, TEAMS if where == "teams" else address(team))
 
     assert "style=" not in page
+
+
+@pytest.fixture
+def month(team: Team, pool: Pool, book: Book) -> Client:
+    """A manager; the team has a budget, one GPU was at work for a quarter of its hour."""
+    make.price(of=pool, resource_name=make.SLICE, minor=100)
+    TeamRules.objects.create(team=team, budget_minor=10_000, currency="EUR")
+    booked = book(1, 3)
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    GpuHour.objects.create(
+        cluster=pool.cluster,
+        reservation=booked,
+        gpu_uuid="GPU-1",
+        hour=hour,
+        charged_month=hour.date().replace(day=1),
+        seen_ms=3_600_000,
+        active_seen_ms=3_600_000,
+        active_ms=900_000,
+    )
+    return signed_in(teams=[team], role=MembershipRole.MANAGER)
+
+
+def test_managers_see_how_the_month_was_used(month: Client, team: Team) -> None:
+    card = month.get(of_month(team)).context["month"]
+
+    facts = {name: value for name, value, _ in card.facts}
+    assert facts["Utilisation"] == "25 %"
+    assert facts["Idle share"] == "75 %"
+    assert facts["Booked"] == "0.5 h"
+    burning = card.drawings["budget"]["series"][0]["data"]
+    assert burning[-1] == 98.0
+    assert len(burning) == len(card.drawings["hours"]["names"])
+
+
+def test_members_do_not_see_how_the_month_was_used(
+    browser: Client, month: Client, team: Team
+) -> None:
+    assert browser.get(of_month(team)).context["month"] is None
+    assert month.get(of_month(team)).context["month"] is not None
+
+
+def test_a_month_without_budget_and_telemetry_says_so(team: Team) -> None:
+    manager = signed_in(teams=[team], role=MembershipRole.MANAGER)
+
+    page = manager.get(of_month(team))
+
+    card = page.context["month"]
+    assert "budget" not in card.drawings
+    assert ("Utilisation", "not measured", "no GPU telemetry of this month") in card.facts
+    assert b"Nothing is booked this month" in page.content
+
+
+def test_the_team_s_page_takes_few_queries(
+    month: Client, team: Team, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(5):
+        make.user(teams=[team])
+
+    with django_assert_max_num_queries(12):
+        page = month.get(address(team))
+    with django_assert_max_num_queries(12):
+        month.get(of_month(team), headers={"HX-Request": "true"})
+
+    assert len(page.context["bookings"]) == 1

@@ -7,14 +7,17 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
+from gpuaas.accounts.models import Team
+from reservations.capacity import Window
 from tokenomics.models.meters import FinalReading, MeterSpan
 from tokenomics.models.usage import GpuEntry, GpuHour, UsageDay, UsageEntry, UsageHour
 
 if TYPE_CHECKING:
     from reservations.models import Reservation
 
+_MS_PER_HOUR: Final = 3_600_000
 _ZERO: Final = timedelta()
 # Entries summed anew against what was added up; one row for each sum that differs.
 _DIFFERENCES: Final = """
@@ -65,6 +68,30 @@ def usage_by_day(month: date) -> QuerySet[UsageDay]:
 def gpu_by_booking_and_hour(month: date) -> QuerySet[GpuHour]:
     """Return what GPUs did that counts in ``month``; without a reservation: what was idle."""
     return GpuHour.objects.filter(charged_month=month).order_by("reservation", "hour", "gpu_uuid")
+
+
+@dataclass(frozen=True, slots=True)
+class GpuTime:
+    """How long GPUs and slices were watched, in hours, and how much of that they worked.
+
+    ``active_ratio`` is from 0 to 1, None where nothing was told.
+    """
+
+    seen_hours: Fraction
+    active_ratio: Fraction | None
+
+
+def gpu_time_of(team: Team, *, within: Window) -> GpuTime:
+    """Return what the GPUs did that bookings of ``team`` held ``within``, in whole hours, UTC."""
+    sums = GpuHour.objects.filter(
+        reservation__team=team,
+        hour__gte=within.starts_at,
+        hour__lt=within.ends_at,
+        # Months are of the company's time zone, and late entries go to later ones.
+        charged_month__gte=(within.starts_at - timedelta(days=1)).date().replace(day=1),
+    ).aggregate(seen=Sum("active_seen_ms"), active=Sum("active_ms"))
+    seen, active = sums["seen"] or 0, sums["active"] or 0
+    return GpuTime(Fraction(seen, _MS_PER_HOUR), Fraction(active, seen) if seen else None)
 
 
 def entries_of(reservation: "Reservation") -> QuerySet[UsageEntry]:
