@@ -95,11 +95,10 @@ def may_change(reservation: Reservation, *, person: User, now: datetime) -> bool
     return accounts.books_for(reservation.team_id, person=person, now=now)
 
 
-def of_team(team: Team) -> QuerySet[Reservation]:
-    """Return the reservations of ``team``, which whoever asks sees."""
-    return Reservation.objects.filter(team=team).select_related(
-        "team", "pool", "node", "requested_by"
-    )
+def not_over_of_team(team: Team) -> QuerySet[Reservation]:
+    """Return what of ``team``, which whoever asks sees, is not over, the earliest first."""
+    found = Reservation.objects.filter(team=team, state__in=NOT_OVER)
+    return found.select_related("team", "pool", "node", "requested_by").order_by("starts_at", "pk")
 
 
 def with_flags(reservations: QuerySet[Reservation]) -> QuerySet[Reservation]:

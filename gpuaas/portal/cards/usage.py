@@ -166,7 +166,7 @@ def _pace(budget: int, days: int, currency: str) -> dict[str, Any]:
 
 
 def _major(minor: int, currency: str) -> float:
-    return minor / 10 ** digits_of(currency)
+    return minor / float(10 ** digits_of(currency))
 
 
 def _percent(ratio: Fraction | float) -> str:

@@ -116,6 +116,6 @@ def _month(team: "Team", rows: "list[Usage]", of: Window, now: datetime) -> Mont
 
 def _bookings(team: "Team", now: datetime) -> list[BookingCard]:
     """Return what of the team's runs and comes next."""
-    rows = reservations.of_team(team).filter(state__in=reservations.NOT_OVER)
-    found = reservations.with_flags(rows.select_related("workspace").order_by("starts_at", "pk"))
+    rows = reservations.not_over_of_team(team).select_related("workspace")
+    found = reservations.with_flags(rows)
     return [booking_card(each, may_change=False, now=now) for each in found[:BOOKINGS]]
