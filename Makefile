@@ -74,6 +74,11 @@ lint:  ## ruff: rules and layout
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+.PHONY: messages
+messages:  ## gather what pages and mails say into locale/, and compile it; fails while German lacks
+	$(DEV)
+	$(BIN)/python -m onebox.messages
+
 .PHONY: format
 format:  ## rewrite the code in the house style
 	$(DEV)

@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy
 
 
 class OrganisationRole(models.TextChoices):
@@ -15,6 +16,14 @@ class OrganisationRole(models.TextChoices):
     NONE = "", "None"
     FINANCE = "finance", "Finance"
     PLATFORM_ADMIN = "platform_admin", "Platform administrator"
+
+
+class Theme(models.TextChoices):
+    """How pages look to a person."""
+
+    AUTO = "", gettext_lazy("As the system")
+    LIGHT = "light", gettext_lazy("Light")
+    DARK = "dark", gettext_lazy("Dark")
 
 
 class UserManager(DjangoUserManager["User"]):
@@ -36,6 +45,11 @@ class User(AbstractUser):
     organisation_role = models.CharField(
         max_length=20, choices=OrganisationRole.choices, default=OrganisationRole.NONE, blank=True
     )
+
+    # Empty: as the browser asks, in the browser's zone, as the system looks.
+    language = models.CharField(max_length=10, blank=True, db_default="")
+    time_zone = models.CharField(max_length=64, blank=True, db_default="")
+    theme = models.CharField(max_length=5, choices=Theme.choices, blank=True, db_default="")
 
     objects: ClassVar[UserManager] = UserManager()
 

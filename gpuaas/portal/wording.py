@@ -1,8 +1,12 @@
-"""Numbers and names as people say them.  Pure."""
+"""Numbers and names as people say them, in their language and time zone."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+from django.utils import timezone
+from django.utils.dateformat import format as date_format
+from django.utils.translation import pgettext
 
 from gpuaas.core import words
 from gpuaas.inventory.mig import WHOLE
@@ -57,8 +61,16 @@ def duration(length: timedelta) -> str:
 
 
 def instant(at: datetime) -> str:
-    """Return a moment for those without a script that knows their time zone."""
-    return f"{at.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
+    """Return a moment in the time zone that is active, and the zone's name."""
+    local = timezone.localtime(at)
+    form = pgettext("a date and a time of day, for Django's date filter", "j M Y, H:i")
+    return f"{date_format(local, form)} {local.tzname()}"
+
+
+def utc(at: datetime) -> str:
+    """Return a moment in UTC, for whoever points at it."""
+    form = pgettext("a date and a time of day, for Django's date filter", "j M Y, H:i")
+    return f"{date_format(at.astimezone(UTC), form)} UTC"
 
 
 def product(name: str) -> str:

@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "gpuaas.identity.locale.InTheirLanguage",
     "gpuaas.identity.middleware.RequireSecondFactor",
 ]
 ROOT_URLCONF = "gpuaas.urls"
@@ -216,6 +217,9 @@ ALLAUTH_TRUSTED_CLIENT_IP_HEADER = env.env_str("GPUAAS_CLIENT_IP_HEADER", "") or
 
 # --- language, time, files ----------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]  # each in its own words
+USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"

@@ -51,7 +51,8 @@ def test_a_tiny_device_promises_no_model() -> None:
 
 def test_a_moment_carries_its_zone_for_the_script_and_its_words_for_the_rest() -> None:
     assert units.instant(make.NOON) == (
-        '<time datetime="2026-03-01T12:00:00+00:00" data-form="full">1 Mar 2026, 12:00 UTC</time>'
+        '<time datetime="2026-03-01T12:00:00+00:00" data-form="full"'
+        ' title="1 Mar 2026, 12:00 UTC">1 Mar 2026, 12:00 UTC</time>'
     )
 
 
@@ -59,8 +60,8 @@ def test_moments_in_a_sentence_are_marked_and_the_rest_is_escaped() -> None:
     marked = units.with_instants("<b> end by 2026-03-01 12:00 UTC")
 
     assert marked == (
-        '&lt;b&gt; end by <time datetime="2026-03-01T12:00:00+00:00" data-form="full">'
-        "2026-03-01 12:00 UTC</time>"
+        '&lt;b&gt; end by <time datetime="2026-03-01T12:00:00+00:00" data-form="full"'
+        ' title="1 Mar 2026, 12:00 UTC">1 Mar 2026, 12:00 UTC</time>'
     )
 
 

@@ -13,7 +13,16 @@ from gpuaas.accounts.services.members import (
     remove_member,
 )
 from gpuaas.accounts.services.memberships import add_member
-from gpuaas.accounts.services.people import ensure_user, keep_person, note_password
+from gpuaas.accounts.services.people import (
+    LanguageUnknown,
+    Look,
+    ThemeUnknown,
+    TimeZoneUnknown,
+    change_profile,
+    ensure_user,
+    keep_person,
+    note_password,
+)
 from gpuaas.accounts.services.teams import (
     NotYours,
     TeamTaken,
@@ -36,16 +45,21 @@ __all__ = (
     "AlreadyMember",
     "ExpiryPast",
     "FromDirectory",
+    "LanguageUnknown",
     "LastManager",
+    "Look",
     "NotManager",
     "NotRaisable",
     "NotYours",
     "TeamTaken",
+    "ThemeUnknown",
+    "TimeZoneUnknown",
     "TokenNameTaken",
     "TokenRefused",
     "TooManyTokens",
     "add_member",
     "change_member",
+    "change_profile",
     "change_team",
     "create_team",
     "create_token",

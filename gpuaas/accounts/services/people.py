@@ -1,12 +1,16 @@
 """Everything that changes people."""
 
+import zoneinfo
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 
-from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, User
+from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Theme, User
 from gpuaas.audit import services as audit
+from gpuaas.core.errors import DomainError
 
 # What the trail tells from what to what.  Of a password it says only that it was set.
 TOLD: Final = (
@@ -17,6 +21,37 @@ TOLD: Final = (
     "is_active",
     "organisation_role",
 )
+
+
+class LanguageUnknown(DomainError):
+    code = "language_unknown"
+
+    def __init__(self, language: str) -> None:
+        known = ", ".join(code for code, _ in settings.LANGUAGES)
+        super().__init__(f"there is no language {language!r} here; there are {known}")
+
+
+class TimeZoneUnknown(DomainError):
+    code = "time_zone_unknown"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no time zone {name!r}; one is called Europe/Berlin")
+
+
+class ThemeUnknown(DomainError):
+    code = "theme_unknown"
+
+    def __init__(self, theme: str) -> None:
+        super().__init__(f"there is no theme {theme!r}; it is empty, light or dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How somebody wants pages and mails; empty is what their browser asks for."""
+
+    language: str = ""
+    time_zone: str = ""
+    theme: str = ""
 
 
 def ensure_user(
@@ -73,6 +108,21 @@ def keep_person(*, person: User, actor: User | None, now: datetime) -> None:
                 username=person.username,
                 from_to=changed,
             )
+
+
+def change_profile(*, person: User, look: Look) -> None:
+    """Keep how ``person`` wants pages and mails; what they may do does not depend on it.
+
+    Raises:
+        LanguageUnknown, TimeZoneUnknown, ThemeUnknown: there is none of that name here.
+    """
+    if look.language and look.language not in dict(settings.LANGUAGES):
+        raise LanguageUnknown(look.language)
+    if look.time_zone and look.time_zone not in zoneinfo.available_timezones():
+        raise TimeZoneUnknown(look.time_zone)
+    if look.theme not in Theme.values:
+        raise ThemeUnknown(look.theme)
+    User.objects.filter(pk=person.pk).update(**asdict(look))
 
 
 def note_password(*, person: User, actor: User, now: datetime) -> None:

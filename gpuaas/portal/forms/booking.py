@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.core import signing
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
@@ -56,7 +57,7 @@ FIELD_OF_PROBLEM: Final = {
 
 
 class MomentField(forms.Field):
-    """A moment as datetime-local inputs and scripts write it; without a zone it is UTC."""
+    """A moment as datetime-local inputs and scripts write it; without a zone it is the person's."""
 
     def to_python(self, value: object) -> datetime | None:
         if not value:
@@ -67,7 +68,8 @@ class MomentField(forms.Field):
             at = None
         if at is None:
             raise forms.ValidationError("Enter a date and a time.", code="invalid")
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        aware = at if at.tzinfo else at.replace(tzinfo=timezone.get_current_timezone())
+        return aware.astimezone(UTC)
 
 
 class BookingForm(forms.Form):

@@ -7,12 +7,14 @@ from django.contrib.messages import constants
 from django.forms import BoundField
 from django.template import Context
 from django.templatetags.static import static
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import CAN_BOOK, User
+from gpuaas.core import sentences
 
 register = template.Library()
 
@@ -52,6 +54,38 @@ def person(context: Context) -> Person | None:
     request = context.get("request")
     user = getattr(request, "user", None)
     return _person(user) if isinstance(user, User) else None
+
+
+@register.simple_tag(takes_context=True)
+def looks(context: Context) -> SafeString:
+    """Say the person's time zone and theme to the scripts, where they have chosen."""
+    user = getattr(context.get("request"), "user", None)
+    if not isinstance(user, User):
+        return SafeString()
+    zone = format_html(' data-time-zone="{}"', user.time_zone) if user.time_zone else SafeString()
+    return zone + format_html(' data-theme="{}"', user.theme)
+
+
+@register.simple_tag
+def words_script() -> SafeString:
+    """Load what the scripts say, in another language than theirs."""
+    language = (translation.get_language() or "en").partition("-")[0]
+    if language == "en":
+        return SafeString()
+    return format_html('<script src="{}"></script>', static(f"portal/words-{language}.js"))
+
+
+@register.simple_tag
+def zone_note() -> str:
+    """Say in which zone the page's times are."""
+    zone = timezone.get_current_timezone_name()
+    return _("Times are in UTC.") if zone == "UTC" else _("Times are in %(zone)s.") % {"zone": zone}
+
+
+@register.filter
+def spoken(text: str) -> str:
+    """Say a sentence of the domain in the reader's language."""
+    return sentences.in_language(text)
 
 
 @register.filter

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from django import template
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from gpuaas.core import sentences
 from gpuaas.portal import wording
 
 register = template.Library()
@@ -26,14 +28,17 @@ register.filter("product", wording.product)
 
 @register.simple_tag
 def instant(at: datetime, form: str = "full") -> SafeString:
-    """Show a moment: in UTC, and with JavaScript in the browser's time zone.
+    """Show a moment in the person's time zone, with JavaScript else in the browser's.
+
+    In UTC it shows to whoever points at it.
 
     ``form``: "full", "time" (of day alone), or "countdown" (how long until then).
     """
     return format_html(
-        '<time datetime="{}" data-form="{}">{}</time>',
+        '<time datetime="{}" data-form="{}" title="{}">{}</time>',
         at.astimezone(UTC).isoformat(timespec="seconds"),
         form,
+        wording.utc(at),
         wording.instant(at),
     )
 
@@ -41,11 +46,13 @@ def instant(at: datetime, form: str = "full") -> SafeString:
 @register.filter
 def with_instants(text: str) -> SafeString:
     """Mark the moments in a sentence of the domain, so that they show in local time too."""
-    escaped = conditional_escape(text)
-    marked = _UTC_IN_TEXT.sub(
-        r'<time datetime="\1T\2:00+00:00" data-form="full">\1 \2 UTC</time>', escaped
-    )
-    return mark_safe(marked)  # noqa: S308 -- escaped above; what is added contains digits only
+    escaped = conditional_escape(sentences.in_language(text))
+    marked = _UTC_IN_TEXT.sub(_as_instant, escaped)
+    return mark_safe(marked)  # noqa: S308 -- escaped above; what is added is from digits only
+
+
+def _as_instant(found: re.Match[str]) -> str:
+    return instant(datetime.fromisoformat(f"{found[1]}T{found[2]}:00+00:00"))
 
 
 @register.filter
@@ -57,4 +64,4 @@ def for_input(value: datetime | str | None) -> str:
         at = None
     if at is None:
         return ""
-    return f"{at if at.tzinfo is None else at.astimezone(UTC):%Y-%m-%dT%H:%M}"
+    return f"{at if at.tzinfo is None else timezone.localtime(at):%Y-%m-%dT%H:%M}"

@@ -1,31 +1,52 @@
-// Everything works without this file, in UTC.  With it: local times, countdowns, the dialog.
+// Everything works without this file, in the profile's zone or UTC.  With it: the browser's zone
+// where the profile names none, countdowns, the dialog.
 (() => {
   "use strict";
   const each = (selector, root, act) => root.querySelectorAll(selector).forEach(act);
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  // The person's language and zone, as the profile has them, or else the browser's zone.
+  const { lang, dataset: { timeZone: chosenZone } } = document.documentElement;
+  const zone = chosenZone || Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const format = (form) => new Intl.DateTimeFormat(lang, { timeZone: zone, ...form });
   const day = { day: "numeric", month: "short" };
   const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  const dayClock = new Intl.DateTimeFormat("en-GB", { weekday: "short", ...day, ...clock });
-  const yearClock = new Intl.DateTimeFormat("en-GB", { ...day, year: "numeric", ...clock });
-  const onlyClock = new Intl.DateTimeFormat("en-GB", clock);
-  const withSeconds = new Intl.DateTimeFormat("en-GB", { ...clock, second: "2-digit" });
-  const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
+  const dayClock = format({ weekday: "short", ...day, ...clock });
+  const yearClock = format({ ...day, year: "numeric", ...clock });
+  const onlyClock = format(clock);
+  const withSeconds = format({ ...clock, second: "2-digit" });
+  const inUtc = format({ dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+  const digits = new Intl.DateTimeFormat("en-GB", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
   // --- times -----------------------------------------------------------------------------------
-  const sameDay = (a, b) => a.toDateString() === b.toDateString();
+  // A moment as an input shows it in the zone, and back.  Twice: the offset may change in between.
+  const minute = (at) => {
+    const part = Object.fromEntries(digits.formatToParts(at).map(({ type, value }) => [type, value]));
+    return `${part.year.padStart(4, "0")}-${part.month}-${part.day}T${part.hour}:${part.minute}`;
+  };
+  const moment = (typed) => {
+    const wanted = new Date(`${typed}Z`).getTime();
+    let at = wanted;
+    for (let turn = 0; turn < 2; turn += 1) at += wanted - new Date(`${minute(new Date(at))}Z`).getTime();
+    return new Date(at);
+  };
+  const plusDays = (date, days) => {
+    const at = new Date(`${date}T00:00Z`);
+    at.setUTCDate(at.getUTCDate() + days);
+    return at.toISOString().slice(0, 10);
+  };
+  const dayOf = (at) => minute(at).slice(0, 10);
   const spoken = (at, form) => {
     const now = new Date();
-    if (form === "second" && sameDay(at, now)) return withSeconds.format(at);
-    if (sameDay(at, now)) return form === "full" ? `today ${onlyClock.format(at)}` : onlyClock.format(at);
-    const tomorrow = new Date(now.getTime());
-    tomorrow.setDate(now.getDate() + 1);
-    if (sameDay(at, tomorrow)) return `tomorrow ${onlyClock.format(at)}`;
-    return (at.getFullYear() === now.getFullYear() ? dayClock : yearClock).format(at);
+    const [date, today] = [dayOf(at), dayOf(now)];
+    if (form === "second" && date === today) return withSeconds.format(at);
+    const time = onlyClock.format(at);
+    if (date === today) return form === "full" ? gettext("today {time}", { time }) : time;
+    if (date === plusDays(today, 1)) return gettext("tomorrow {time}", { time });
+    return (date.slice(0, 4) === today.slice(0, 4) ? dayClock : yearClock).format(at);
   };
   const left = (at) => {
     let seconds = Math.max(0, Math.round((at - Date.now()) / 1000));
     const parts = [];
-    for (const [length, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+    for (const [length, unit] of [[86400, gettext("d")], [3600, gettext("h")], [60, gettext("min")]]) {
       const number = Math.floor(seconds / length);
       seconds -= number * length;
       if (number) parts.push(`${number} ${unit}`);
@@ -39,25 +60,22 @@
   const localise = (root) => {
     each("time[data-form]", root, (time) => {
       const at = new Date(time.dateTime);
-      time.title = full.format(at);
+      time.title = `${inUtc.format(at)} UTC`;
       if (time.dataset.form !== "countdown") time.textContent = spoken(at, time.dataset.form);
     });
     tick(root);
   };
-  const minute = (at) => {
-    const pad = (number) => String(number).padStart(2, "0");
-    return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
-  };
 
   // --- the booking form ------------------------------------------------------------------------
   // The visible inputs show local time and lose their names; hidden ones carry UTC.
+  // What the server wrote into them is in the profile's zone, or in UTC.
   const localInputs = (form) => each("input[data-moment]", form, (input) => {
     const hidden = document.createElement("input");
     hidden.type = "hidden";
     hidden.name = input.name;
     input.removeAttribute("name");
-    if (input.value) input.value = minute(new Date(`${input.value}:00Z`));
-    const carry = () => { hidden.value = input.value ? new Date(input.value).toISOString() : ""; };
+    if (input.value && !chosenZone) input.value = minute(new Date(`${input.value}:00Z`));
+    const carry = () => { hidden.value = input.value ? moment(input.value).toISOString() : ""; };
     input.addEventListener("input", carry);
     input.after(hidden);
     carry();
@@ -65,16 +83,16 @@
   const chosen = (form, name) => form.querySelector(`input[name=${name}]:checked`)?.value;
   const startOf = (form) => {
     const typed = form.querySelector("#starts_at").value;
-    return chosen(form, "begins") === "later" && typed ? new Date(typed) : new Date();
+    return chosen(form, "begins") === "later" && typed ? moment(typed) : new Date();
   };
-  const morningAfter = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate() + 1, 9);
+  const morningAfter = (at) => moment(`${plusDays(dayOf(at), 1)}T09:00`);
   const endOf = (form) => {
     const length = chosen(form, "length");
     const starts = startOf(form);
     if (length === "morning") return morningAfter(starts);
     if (length === "until") {
       const typed = form.querySelector("#ends_at").value;
-      return typed ? new Date(typed) : null;
+      return typed ? moment(typed) : null;
     }
     return new Date(starts.getTime() + parseInt(length, 10) * 3600000);
   };
@@ -99,12 +117,12 @@
       const some = (number) => Math.max(1, Math.floor(number * factor));
       const share = { cpu_cores: some(type.dataset.cores * shares), memory_gib: some(type.dataset.memory * shares), storage_gib: some(type.dataset.storage) };
       for (const [id, number] of Object.entries(share)) form.querySelector(`#${id}`).placeholder = number;
-      form.querySelector("[data-share]").textContent = `: ${share.cpu_cores} cores, ${share.memory_gib} GiB, ${share.storage_gib} GiB storage`;
+      form.querySelector("[data-share]").textContent = gettext(": {cpu_cores} cores, {memory_gib} GiB, {storage_gib} GiB storage", share);
     }
     form.querySelector("[data-repeat-until]").hidden = !form.querySelector("[data-repeat]").value;
     const now = chosen(form, "begins") !== "later";
     form.querySelector("[data-summary]").textContent = ends
-      ? `From ${now ? "now" : spoken(startOf(form), "full")} until ${spoken(ends, "full")}, ${zone} time.` : "";
+      ? gettext("From {start} until {end}, {zone} time.", { start: now ? gettext("now") : spoken(startOf(form), "full"), end: spoken(ends, "full"), zone }) : "";
   };
   // A free window is chosen in place.  Free windows are looked for from the same time on until
   // the person names another start.
@@ -171,7 +189,7 @@
   });
   document.addEventListener("DOMContentLoaded", () => {
     localise(document);
-    each("[data-zone]", document, (note) => { note.textContent = `Times are in your time zone, ${zone}.`; });
+    each("[data-zone]", document, (note) => { note.textContent = gettext("Times are in your time zone, {zone}.", { zone }); });
     each("[data-without-script]", document, (element) => { element.hidden = true; });
     each("[data-booking]", document, booking);
     each("[data-moments]", document, localInputs);

@@ -1,4 +1,7 @@
 // Runs before the first paint, so that the page never flashes in the other theme.
+// What scripts say is English; words-<language>.js, before this file, has it in another language.
+window.gettext = (text, places = {}) =>
+  (window.gpuaasWords?.[text] ?? text).replace(/\{(\w+)\}/g, (place, name) => places[name] ?? place);
 (() => {
   "use strict";
   document.documentElement.classList.add("scripted");
@@ -6,6 +9,14 @@
   const system = matchMedia("(prefers-color-scheme: dark)");
   const read = () => { try { return localStorage.getItem(KEY) || "auto"; } catch { return "auto"; } };
   const keep = (choice) => { try { localStorage.setItem(KEY, choice); } catch { /* private mode */ } };
+  // What the profile says, when it says something new, is for this device too.
+  const told = document.documentElement.dataset.theme;
+  try {
+    if (told !== undefined && told !== (localStorage.getItem(`${KEY}-of-profile`) ?? "")) {
+      localStorage.setItem(`${KEY}-of-profile`, told);
+      keep(told || "auto");
+    }
+  } catch { /* private mode */ }
   const apply = () => {
     const choice = read();
     const dark = choice === "dark" || (choice === "auto" && system.matches);
