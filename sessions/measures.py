@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db.models import Count
 
 from gpuaas.inventory import selectors as inventory
@@ -17,6 +18,8 @@ from sessions.models import ClusterWatch, PassRecord, SessionState, WorkspaceSes
 
 LATELY: Final = timedelta(hours=1)
 FAILURES_WITHIN: Final = timedelta(hours=24)
+_STALLED_AFTER_TICKS: Final = 3
+_STALLED_AFTER_AT_LEAST: Final = timedelta(seconds=90)
 QUANTILES: Final = (0.5, 0.9, 0.99)
 # Most telling first; what people read says more.
 _REASONS: Final = (
@@ -80,6 +83,12 @@ def start_lags_seconds(*, now: datetime) -> list[float]:
 def quantile(of: Sequence[float], share: float) -> float:
     """Return the smallest of the sorted ``of`` that at least ``share`` of them do not exceed."""
     return of[max(0, math.ceil(share * len(of)) - 1)]
+
+
+def stalled_after() -> timedelta:
+    """Return after how long without a look the reconciler counts as stalled."""
+    ticks = _STALLED_AFTER_TICKS * timedelta(seconds=settings.RECONCILE_INTERVAL_SECONDS)
+    return max(_STALLED_AFTER_AT_LEAST, ticks)
 
 
 @dataclass(frozen=True, slots=True)

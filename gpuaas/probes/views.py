@@ -2,9 +2,7 @@
 
 import hmac
 import logging
-from datetime import timedelta
 from http import HTTPStatus
-from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -21,8 +19,6 @@ from sessions import measures
 logger = logging.getLogger(__name__)
 
 # Missing one tick is no news.
-STALLED_AFTER_TICKS: Final = 3
-STALLED_AFTER_AT_LEAST: Final = timedelta(seconds=90)
 
 
 @never_cache
@@ -51,8 +47,7 @@ def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 -- a view's sig
 @require_safe
 def reconciler(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 -- a view's signature
     """Answer whether the reconciler looks at every cluster; 503 tells that it has stalled."""
-    interval = timedelta(seconds=settings.RECONCILE_INTERVAL_SECONDS)
-    after = max(STALLED_AFTER_AT_LEAST, STALLED_AFTER_TICKS * interval)
+    after = measures.stalled_after()
     now = timezone.now()
     beats = measures.heartbeats()
     stalled = sum(beat.is_stalled(now=now, after=after) for beat in beats)

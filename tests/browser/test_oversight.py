@@ -8,8 +8,11 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from gpuaas.accounts.models import MembershipRole, User
-from reservations.models import TeamRules
+from gpuaas.accounts.models import MembershipRole, OrganisationRole, User
+from reservations.capacity import Window
+from reservations.lifecycle import State
+from reservations.models import Reservation, TeamRules
+from sessions.models import ClusterWatch, PassRecord
 from tests import make
 from tests.browser.lab import WIDTHS, Lab, serious
 from tokenomics.models import GpuHour
@@ -66,6 +69,39 @@ def test_a_manager_sees_the_team_s_month(
     expect(desk.locator("[data-drawing=budget] svg")).to_be_visible()
     expect(desk.get_by_test_id("team-month")).to_contain_text("56 %")
     desk.screenshot(path=artefacts / f"team-{theme}-{width}.png", full_page=True)
+    assert serious(desk) == []
+    assert desk.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_administrator_sees_the_fleet(
+    desk: Page, lived_in: Lab, artefacts: Path, complaints: list[str], theme: str, width: int
+) -> None:
+    now = timezone.now()
+    failed = make.reservation(
+        of=lived_in.pool, state=State.FAILED, at=Window(now - timedelta(hours=1), now)
+    )
+    Reservation.objects.filter(pk=failed.pk).update(
+        state_reason="the image x cannot be pulled", state_changed_at=now
+    )
+    ClusterWatch.objects.create(
+        cluster=lived_in.pool.cluster, since=now - timedelta(hours=1), until=now
+    )
+    PassRecord.objects.create(
+        cluster=lived_in.pool.cluster, passes=2880, seconds=900, answers={"list 200": 9000}
+    )
+    desk.goto("/")
+    sign_in(desk, make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN, username="root"))
+    desk.set_viewport_size({"width": width, "height": 900})
+    desk.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+
+    desk.goto("/fleet/")
+
+    expect(desk.get_by_test_id("failures")).to_contain_text("An image could not be pulled")
+    expect(desk.get_by_test_id("fleet-node").first).to_be_visible()
+    desk.screenshot(path=artefacts / f"fleet-{theme}-{width}.png", full_page=True)
     assert serious(desk) == []
     assert desk.evaluate("document.documentElement.scrollWidth") <= width
     assert complaints == []

@@ -35,6 +35,7 @@ class Person:
     role: str
     may_book: bool
     may_administer: bool
+    runs_the_platform: bool
 
 
 @register.simple_tag
@@ -120,4 +121,5 @@ def _person(user: User) -> Person:
         role=organisation or ", ".join(in_teams) or "In no team yet",
         may_book=any(each.role in CAN_BOOK for each in memberships),
         may_administer=user.is_staff,
+        runs_the_platform=user.is_platform_admin,
     )
