@@ -1,8 +1,8 @@
 """One pass over one cluster: look, run the phases in order, look again while something moves.
 
-Level-triggered: nothing is remembered from one pass to the next.  One item that fails is put off
-and the pass goes on.  What asks the cluster runs side by side, a session on one thread at a time;
-rows are written by the pass's own thread.
+Level-triggered: nothing that matters is remembered from one pass to the next.  One item that fails
+is put off and the pass goes on.  What asks the cluster runs side by side, a session on one thread
+at a time; rows are written by the pass's own thread.
 """
 
 import logging
@@ -25,6 +25,7 @@ from reconciler import connections, observe
 from reconciler.manifests import exposure
 from reconciler.phases import (
     attendance,
+    ending,
     hardware,
     opening,
     quota,
@@ -35,7 +36,7 @@ from reconciler.phases import (
     warnings,
 )
 from reconciler.provision import Job, Outcome, Waiting
-from reconciler.world import World
+from reconciler.world import Complete, World
 from sessions import selectors
 from sessions import services as sessions
 from sessions.models import WorkspaceSession
@@ -50,6 +51,10 @@ PATIENCE: Final = timedelta(seconds=10)
 LONGEST_PASS: Final = timedelta(seconds=24)
 
 
+# By cluster, what the last look found complete: a saving of this process, and nothing it needs.
+_complete: Final[dict[int, Complete]] = {}
+
+
 class Phase(Protocol):
     """One concern of the pass; `reconciler.phases` says more."""
 
@@ -58,9 +63,11 @@ class Phase(Protocol):
     def act(self, item: Any, world: World, now: datetime) -> Outcome | Job[Any]: ...
 
 
-# Stop before start, so that back-to-back bookings hand over; repair before start, so that what
-# people already use comes first.  Warnings and hardware come last: nobody waits for them.
+# A warning comes before its end; stop before start, so that back-to-back bookings hand over; repair
+# before start, so that what people already use comes first.  Warnings and hardware come last:
+# nobody waits for them.
 PHASES: Final[tuple[tuple[str, Phase], ...]] = (
+    ("ending", ending),
     ("stop", stop),
     ("repair", repair),
     ("open", opening),
@@ -176,11 +183,14 @@ def _look_and_act(
             with_claims=cluster.gpu_backend == GpuBackend.DRA.value,
             besides=exposure.kinds(selectors.exposures_in(cluster)),
         )
-        world = World(kube, picture, dry_run=dry_run)
+        was_complete = _complete.get(cluster.pk, {})
+        world = World(kube, picture, dry_run=dry_run, was_complete=was_complete)
         with transaction.atomic() if dry_run else nullcontext():
             _act_on_all(cluster, world, threads, now=clock(), report=report)
             if dry_run:
                 transaction.set_rollback(True)
+        if not dry_run:
+            _complete[cluster.pk] = world.complete
         now = clock()
         if world.changes or report.waiting != seen_before:
             moved_at = now

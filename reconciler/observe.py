@@ -1,9 +1,10 @@
 """What exists in a cluster: paged lists by label, one frozen picture."""
 
 import gc
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from reconciler import naming
 from reconciler.cluster import Cluster, Manifest, Ref, ref_to
@@ -25,11 +26,19 @@ MANAGED_KINDS: Final = (
 CLAIM: Final = ("resource.k8s.io/v1", "ResourceClaim")
 
 
+# The UID and resourceVersion of each object in a namespace: equal ones are equal objects.
+Versions: TypeAlias = Sequence[tuple[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything of ours that a cluster held when we looked."""
+    """Everything of ours that a cluster held when we looked.
+
+    ``versions`` are by namespace, that of the namespace itself included.
+    """
 
     objects: Mapping[Ref, Manifest]
+    versions: Mapping[str, Versions] = field(default_factory=dict)
 
     def get(self, ref: Ref) -> Manifest | None:
         """Return the object as it was seen, None when it was not there."""
@@ -72,16 +81,27 @@ def look_at_namespaces(kube: Cluster, *, installation: str) -> Picture:
 def _of(kube: Cluster, installation: str, kinds: Iterable[tuple[str, str]]) -> Picture:
     labels = naming.ours(installation)
     # What is parsed holds no cycles, and as much as a whole cluster: looking through it for some,
-    # again and again while it grows, would take longer than parsing it.
+    # again and again while it grows, would take longer than parsing it.  Nor is it looked through
+    # afterwards, until the next picture takes its place.
     gc.disable()
     try:
         return _listed(kube, labels, kinds)
     finally:
+        gc.unfreeze()
+        gc.freeze()
         gc.enable()
 
 
 def _listed(
     kube: Cluster, labels: Mapping[str, str | None], kinds: Iterable[tuple[str, str]]
 ) -> Picture:
-    found = (each for kind in kinds for each in kube.find(*kind, labels=labels))
-    return Picture({ref_to(each): each for each in found})
+    objects: dict[Ref, Manifest] = {}
+    versions: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for kind in kinds:
+        for each in kube.find(*kind, labels=labels):
+            ref = ref_to(each)
+            objects[ref] = each
+            metadata = each["metadata"]
+            version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
+            versions[ref.namespace or ref.name].append(version)
+    return Picture(objects, versions)

@@ -181,8 +181,8 @@ def advance(spec: SessionSpec, world: World, *, steps: tuple[Step, ...] = STEPS)
 
 def converge(
     session: WorkspaceSession, spec: SessionSpec, world: World, *, now: datetime
-) -> Job[Outcome]:
-    """Return the job that advances one session and writes down how far it is.
+) -> Outcome | Job[Outcome]:
+    """Advance one session and write down how far it is, by a job where the cluster may be asked.
 
     Its door, if it has one, is known to the portal before anybody could come to it, and what its
     pods are started with is written down before they are.
@@ -192,10 +192,19 @@ def converge(
     templates = pod_templates.of(session, spec, world.picture)
     services.record_pod_templates(session=session, pod_templates=templates)
     spec = dataclasses.replace(spec, pod_templates=templates)
+    if world.is_still_complete(spec):
+        return _write_down(session, Done(), world, now=now)
     return Job(
-        work=lambda: advance(spec, world),
+        work=lambda: _advance(spec, world),
         record=lambda outcome: _write_down(session, outcome, world, now=now),
     )
+
+
+def _advance(spec: SessionSpec, world: World) -> Outcome:
+    outcome = advance(spec, world)
+    if isinstance(outcome, Done):
+        world.note_complete(spec)
+    return outcome
 
 
 def _write_down(

@@ -3,11 +3,15 @@
 import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from reconciler import naming
 from reconciler.cluster import Cluster, Manifest, Ref, ref_to
-from reconciler.observe import Picture
+from reconciler.observe import Picture, Versions
+from sessions.spec import SessionSpec
+
+# What was compared and found complete: the spec, and the objects as they were.
+Complete: TypeAlias = dict[str, tuple[SessionSpec, Versions]]
 
 
 @dataclass(slots=True)
@@ -16,12 +20,18 @@ class World:
 
     With ``dry_run`` nothing is sent; the changes are noted all the same.  Threads may share it, as
     long as no two of them are about the same session.
+
+    ``was_complete`` is what an earlier look found, by namespace, and ``complete`` what this one
+    does.  It saves comparing what has not changed, and nothing else: without it all is compared.
     """
 
     kube: Cluster
     picture: Picture
     dry_run: bool = False
     changes: list[str] = field(default_factory=list)
+    was_complete: Complete = field(default_factory=dict)
+    complete: Complete = field(default_factory=dict)
+    _touched: set[str] = field(default_factory=set)
     _pods: dict[str, list[Manifest]] | None = None
     _listing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -32,6 +42,7 @@ class World:
         if seen is not None and not drifted(manifest, seen):
             return seen
         self.changes.append(f"apply {ref}")
+        self._touched.add(ref.namespace or ref.name)
         return manifest if self.dry_run else self.kube.apply(manifest)
 
     def has(self, manifest: Manifest) -> bool:
@@ -41,7 +52,9 @@ class World:
 
     def put(self, manifest: Manifest) -> None:
         """Apply an object of a kind that no look lists: Secrets, which we do not want to read."""
-        self.changes.append(f"apply {ref_to(manifest)}")
+        ref = ref_to(manifest)
+        self.changes.append(f"apply {ref}")
+        self._touched.add(ref.namespace)
         if not self.dry_run:
             self.kube.apply(manifest)
 
@@ -56,6 +69,25 @@ class World:
         self.changes.append(f"delete {ref}")
         if not self.dry_run:
             self.kube.delete(ref, uid=uid)
+
+    def is_still_complete(self, spec: SessionSpec) -> bool:
+        """Return whether spec and objects are what an earlier look found complete.
+
+        Whether a session is complete follows from these two alone: manifests are functions of the
+        spec, and the steps compare them with objects of its namespace.  An object that differs in
+        anything has another version.
+        """
+        found = spec, self.picture.versions.get(spec.namespace, ())
+        if self.was_complete.get(spec.namespace) != found:
+            return False
+        self.complete[spec.namespace] = found
+        return True
+
+    def note_complete(self, spec: SessionSpec) -> None:
+        """Remember that every step was found true, unless this look has changed something."""
+        if spec.namespace not in self._touched:
+            versions = self.picture.versions.get(spec.namespace, ())
+            self.complete[spec.namespace] = spec, versions
 
     def workspace_pods(self, namespace: str) -> list[Manifest]:
         """Return the workspace's pods in ``namespace``.

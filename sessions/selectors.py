@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import F, Prefetch, Q, QuerySet, prefetch_related_objects
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
@@ -18,12 +18,14 @@ from gpuaas.core.modes import AllocationMode
 from gpuaas.inventory import mig
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Cluster, Exposure, GpuBackend
-from reservations import lifecycle
+from reservations import lifecycle, reminders
 from reservations import selectors as reservations
+from reservations.reminders import Reminder
 from sessions import spec
 from sessions.models import (
     ClusterWatch,
     Guest,
+    SessionEvent,
     SessionQuota,
     SessionState,
     WorkspaceSession,
@@ -115,6 +117,26 @@ def due_to_stop(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
     return _not_ended(cluster).filter((running & over) | (~running & ~put_off))
 
 
+def ending(cluster: Cluster, *, now: datetime) -> list[tuple[WorkspaceSession, Reminder]]:
+    """Return the sessions that run and end soon, each with the reminder that is right now."""
+    near = meant_to_run(cluster, now=now).filter(
+        reservation__ends_at__lte=now + reminders.LOOK_AHEAD
+    )
+    found = []
+    warned = SessionEvent.objects.filter(message__startswith=spec.ENDING)
+    for session in near.prefetch_related(None).prefetch_related(Prefetch("events", warned)):
+        reservation = session.reservation
+        reminder = reminders.due(
+            state=lifecycle.State(reservation.state),
+            window=reservation.window,
+            booked_at=reservation.created_at,
+            now=now,
+        )
+        if reminder is not None:
+            found.append((session, reminder))
+    return found
+
+
 def meant_to_run(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
     """Return the sessions that should be up: their window is open, nobody ended them."""
     return _not_ended(cluster).filter(
@@ -125,9 +147,15 @@ def meant_to_run(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet
 
 
 def in_use(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:
-    """Return the sessions that somebody may work in, with their reservations and nothing else."""
+    """Return the sessions that somebody may work in, and nothing of their reservations."""
     ready = meant_to_run(cluster, now=now).filter(state=SessionState.READY.value)
-    return ready.prefetch_related(None)
+    return ready.prefetch_related(None).select_related(None).defer("pod_templates")
+
+
+def in_use_by_pool(cluster: Cluster, *, now: datetime) -> list[tuple[WorkspaceSession, int]]:
+    """Return the same, each with the number of its pool."""
+    found = in_use(cluster, now=now).annotate(pool_number=F("reservation__pool_id"))
+    return [(each, getattr(each, "pool_number")) for each in found]  # noqa: B009 -- annotated
 
 
 def to_be_metered(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySet:

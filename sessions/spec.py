@@ -18,6 +18,9 @@ MODEL_CACHE_GIB: Final = 300
 NAMESPACE_PREFIX: Final = "s-"
 """How the namespace of every session begins, and no other of the product."""
 
+# How the line of a story begins that warns of the end.
+ENDING: Final = "It ends at"
+
 
 @dataclass(frozen=True, slots=True)
 class Proxy:

@@ -8,7 +8,6 @@ over TLS, a body that is no text) and know no plain dictionaries.
 Nothing is retried except a listing whose pages expired: the reconciler's next cycle is the retry.
 """
 
-import json
 import re
 import ssl
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
+import orjson
 import urllib3
 import yaml
 from kubernetes import client as official
@@ -291,21 +291,18 @@ class KubernetesCluster:
             answer = self._pool.request(
                 method,
                 url,
-                body=None if body is None else json.dumps(body).encode(),
+                body=None if body is None else orjson.dumps(body),
                 headers=self._headers(content_type),
             )
-            status, headers = answer.status, answer.headers
-            text = answer.data.decode()
+            status, headers, data = answer.status, answer.headers, answer.data
         except (urllib3.exceptions.HTTPError, OSError, official_config.ConfigException) as error:
             raise ClusterUnavailable(f"no answer to {method} {path}: {_cut(str(error))}") from error
-        except UnicodeDecodeError as error:
-            raise ClusterUnavailable(f"the answer to {method} {path} is not text") from error
         finally:
             with self._counting:
                 self.answers[verb, status] += 1
         if not 200 <= status < 300:  # noqa: PLR2004 -- the range of success
-            raise _failure(status, text, headers.get("Retry-After"))
-        return _decoded(text, f"{method} {path}")
+            raise _failure(status, data.decode(errors="replace"), headers.get("Retry-After"))
+        return _decoded(data, f"{method} {path}")
 
     def _headers(self, content_type: str) -> dict[str, str]:
         headers = {
@@ -377,7 +374,7 @@ def _failure(status: int, text: str, retry_after: str | None) -> ClusterError:
 def _status_object(text: str) -> Manifest:
     """Return the Status that came with a failure; empty when a proxy or a crash answered."""
     try:
-        said = json.loads(text)
+        said = orjson.loads(text)
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
@@ -389,13 +386,15 @@ def _wait(retry_after: str | None) -> timedelta | None:
     return timedelta(seconds=int(retry_after))
 
 
-def _decoded(text: str, request: str) -> Manifest:
+def _decoded(body: bytes, request: str) -> Manifest:
     try:
-        answer = json.loads(text)
+        answer = orjson.loads(body)
     except ValueError as error:
-        raise ClusterUnavailable(f"the answer to {request} is not JSON: {_cut(text)}") from error
+        said = _cut(body.decode(errors="replace"))
+        raise ClusterUnavailable(f"the answer to {request} is not JSON: {said}") from error
     if not isinstance(answer, dict):
-        raise ClusterUnavailable(f"the answer to {request} is not an object: {_cut(text)}")
+        said = _cut(body.decode(errors="replace"))
+        raise ClusterUnavailable(f"the answer to {request} is not an object: {said}")
     return answer
 
 

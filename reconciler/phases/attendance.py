@@ -30,8 +30,8 @@ def due(cluster: Cluster, now: datetime) -> Iterable[Item]:
     if watch is None:
         return
     rules = facts.attendance_rules(cluster)
-    for session in selectors.in_use(cluster, now=now):
-        yield session, rules.get(session.reservation.pool_id, Attendance()), watch
+    for session, pool in selectors.in_use_by_pool(cluster, now=now):
+        yield session, rules.get(pool, Attendance()), watch
 
 
 def act(item: Item, world: World, now: datetime) -> Outcome:

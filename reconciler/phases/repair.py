@@ -19,7 +19,9 @@ def due(cluster: Cluster, now: datetime) -> Iterable[tuple[WorkspaceSession, Ses
     return zip(ready, selectors.specs_of(ready, cluster=cluster), strict=True)
 
 
-def act(item: tuple[WorkspaceSession, SessionSpec], world: World, now: datetime) -> Job[Outcome]:
+def act(
+    item: tuple[WorkspaceSession, SessionSpec], world: World, now: datetime
+) -> Outcome | Job[Outcome]:
     """Make true again what is not."""
     session, spec = item
     return provision.converge(session, spec, world, now=now)

@@ -40,11 +40,16 @@ def tell(
     )
 
 
-def remind(*, now: datetime) -> int:
-    """Announce what is due before starts and ends, and was not announced yet; return how many."""
+def remind(*, now: datetime, of: Reservation | None = None) -> int:
+    """Announce what is due before starts and ends, and was not announced yet; return how many.
+
+    ``of`` narrows it to one reservation.
+    """
     with transaction.atomic():
         # One that is being moved right now is looked at again at the next tick.
         soon = selectors.soon_to_start_or_end(now=now, ahead=reminders.LOOK_AHEAD)
+        if of is not None:
+            soon = soon.filter(pk=of.pk)
         keyed = {
             reminder.key(each.public_id): (reminder, each)
             for each in soon.select_for_update(skip_locked=True, of=("self",), no_key=True)

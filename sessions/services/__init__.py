@@ -18,6 +18,7 @@ from sessions.services.life import (
     record_namespace,
     record_ready,
     record_waiting,
+    warn_of_end,
 )
 from sessions.services.passes import BUCKETS_SECONDS, record_pass
 from sessions.services.pod_templates import record_pod_templates
@@ -57,4 +58,5 @@ __all__ = [
     "resume",
     "share",
     "unshare",
+    "warn_of_end",
 ]

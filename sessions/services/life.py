@@ -13,6 +13,7 @@ from gpuaas.core import errors, sealing
 from gpuaas.inventory.models import Cluster
 from reservations import lifecycle
 from reservations import services as reservations
+from reservations.reminders import Reminder
 from sessions import attendance, kubeconfig, spec
 from sessions.models import (
     TRANSITIONS,
@@ -244,6 +245,21 @@ def give_up(*, session: WorkspaceSession, reason: str, now: datetime) -> None:
         _move(session, SessionState.STOPPING)
         _note(session, last_error=reason[:500], waiting_for="", failures=0, retry_at=None)
         _tell(session, f"Given up: {reason}", at=now, is_problem=True)
+
+
+def warn_of_end(*, session: WorkspaceSession, reminder: Reminder, now: datetime) -> bool:
+    """Tell a session's people that it ends, unless they were told; return whether it was news.
+
+    The message to who booked it may have gone out already: it is the same one, and told once.
+    """
+    at = f"{reminder.deadline:%H:%M} UTC, in less than {reminder.mark_minutes} minutes"
+    said = f"{spec.ENDING} {at}: save what you need"
+    if any(each.message == said for each in session.events.all()):
+        return False
+    with transaction.atomic():
+        _tell(session, said, at=now)
+        reservations.remind(now=now, of=session.reservation)
+    return True
 
 
 def begin_stop(*, session: WorkspaceSession, now: datetime) -> None:

@@ -7,12 +7,14 @@ import pytest
 
 from gpuaas.core import locks
 from reconciler import cluster as port
-from reconciler import naming, observe, provision
+from reconciler import cycle, naming, observe, provision
 from reconciler.cluster import ClusterUnavailable, Ref
+from reconciler.world import World
 from reservations import lifecycle, services
 from reservations.models import Reservation
 from sessions import services as sessions
 from sessions.models import SessionState, WorkspaceSession
+from sessions.spec import SessionSpec
 from simcluster.testing import Simulator
 from tests import make
 from tests.reconciler.conftest import Installation
@@ -519,3 +521,41 @@ def test_what_goes_wrong_in_its_namespace_is_told_once(installation: Installatio
     session = WorkspaceSession.objects.get(reservation=reservation)
     told = session.events.filter(is_problem=True).values_list("message", flat=True)
     assert list(told) == ["vllm-0 used more memory than it may"]
+
+
+def test_what_is_complete_is_compared_once(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until an object or the wish changes; without memory all is compared, and found the same."""
+    compared: list[str] = []
+    advance = provision.advance
+
+    def counting(spec: SessionSpec, world: World) -> provision.Outcome:
+        compared.append(spec.namespace)
+        return advance(spec, world)
+
+    monkeypatch.setattr(provision, "advance", counting)
+    one, other = booked(installation, 0, 4), booked(installation, 0, 4)
+    installation.reconcile()
+    installation.reconcile()
+    compared.clear()
+
+    assert installation.reconcile().changes == []
+    assert compared == []
+
+    ref = Ref("v1", "ConfigMap", naming.PROXY, namespace_of(one))
+    seen = installation.kube.get(ref)
+    assert seen is not None
+    installation.kube.change(seen, {"metadata": {"annotations": {"a": "b"}}})
+    installation.reconcile()
+    assert compared == [namespace_of(one)]
+
+    compared.clear()
+    Reservation.objects.filter(pk=other.pk).update(ends_at=make.at(5))
+    assert installation.reconcile().changes == [f"apply Namespace {namespace_of(other)}"]
+    assert compared == [namespace_of(other)]
+
+    compared.clear()
+    monkeypatch.setattr(cycle, "_complete", {})
+    assert installation.reconcile().changes == []
+    assert sorted(compared) == sorted([namespace_of(one), namespace_of(other)])
