@@ -77,6 +77,9 @@ def main() -> None:
             ),
             "booking form": "/book/",
             "session page": f"/reservations/{mine.public_id}/",
+            "team": f"/teams/{teams[0].slug}/",
+            "team, month": f"/teams/{teams[0].slug}/month/",
+            "search": "/search/?q=tuning",
         }
         browser.get("/")
         gc.collect()

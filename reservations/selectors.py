@@ -325,6 +325,19 @@ def matching(
     return reservations.filter(purpose__istartswith=text)
 
 
+def found_by(text: str, *, reader: User, since: datetime, now: datetime) -> QuerySet[Reservation]:
+    """Return what ``reader`` sees with that number, or that began ``since`` and is called so.
+
+    The latest first.  Called so: by its purpose, or by the name of the person.
+    """
+    visible = reservations_visible_to(reader, now=now)
+    number = number_in(text)
+    if number is not None:
+        return visible.filter(public_id=number)
+    named = Q(purpose__icontains=text) | Q(requested_by__username__istartswith=text)
+    return visible.filter(named, starts_at__gte=since).order_by("-starts_at", "-pk")
+
+
 def booked_as(public_id: UUID, *, by: User) -> Reservation | None:
     """Return the reservation that ``by`` already has under that number, or None."""
     return Reservation.objects.filter(public_id=public_id, requested_by=by).first()

@@ -188,6 +188,18 @@ def memberships_read(user: User, *, now: datetime) -> list[Membership]:
     return read
 
 
+def people_found_by(text: str, *, reader: User, now: datetime) -> QuerySet[Membership]:
+    """Return the memberships of people called so, in teams that ``reader`` sees, by name.
+
+    Somebody in no team is found by nobody; who sees every team finds everybody in one.
+    """
+    named = Q(user__username__icontains=text) | Q(user__first_name__icontains=text)
+    named |= Q(user__last_name__icontains=text)
+    inside = Membership.objects.current(now).filter(named, user__is_active=True)
+    found = inside.filter(team__in=teams_visible_to(reader, now=now))
+    return found.select_related("user", "team").order_by("user__username", "team__name")
+
+
 def manages(team_id: int, *, person: User, now: datetime) -> bool:
     """Return whether ``person`` is a manager of that team, or administers the platform.
 
