@@ -338,6 +338,11 @@ def found_by(text: str, *, reader: User, since: datetime, now: datetime) -> Quer
     return visible.filter(named, starts_at__gte=since).order_by("-starts_at", "-pk")
 
 
+def has_any() -> bool:
+    """Return whether anybody has ever booked."""
+    return Reservation.objects.exists()
+
+
 def booked_as(public_id: UUID, *, by: User) -> Reservation | None:
     """Return the reservation that ``by`` already has under that number, or None."""
     return Reservation.objects.filter(public_id=public_id, requested_by=by).first()

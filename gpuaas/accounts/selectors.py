@@ -200,6 +200,11 @@ def people_found_by(text: str, *, reader: User, now: datetime) -> QuerySet[Membe
     return found.select_related("user", "team").order_by("user__username", "team__name")
 
 
+def has_members() -> bool:
+    """Return whether anybody is in a team."""
+    return Membership.objects.exists()
+
+
 def manages(team_id: int, *, person: User, now: datetime) -> bool:
     """Return whether ``person`` is a manager of that team, or administers the platform.
 

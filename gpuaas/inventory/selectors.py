@@ -50,6 +50,16 @@ def clusters() -> QuerySet[Cluster]:
     return Cluster.objects.annotate(node_count=Count("nodes"))
 
 
+def has_hardware() -> bool:
+    """Return whether there is a device, wherever it is."""
+    return Device.objects.exists()
+
+
+def has_pooled_nodes() -> bool:
+    """Return whether some node is in a pool: others cannot be booked."""
+    return Node.objects.exclude(pool=None).exists()
+
+
 def nodes() -> QuerySet[Node]:
     """Return every node: which hardware there is, is no secret."""
     return Node.objects.select_related("cluster", "pool").order_by("cluster__name", "name", "pk")

@@ -1,14 +1,16 @@
 """The start page: what else it says beside one's bookings."""
 
 from datetime import timedelta
+from http import HTTPStatus
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from gpuaas.accounts.models import OrganisationRole, Team
-from gpuaas.inventory.models import Pool
+from gpuaas.inventory.models import Node, Pool
 from reservations import services
 from reservations.capacity import Window
 from reservations.lifecycle import State
@@ -19,6 +21,7 @@ from tests.portal.conftest import Book
 
 pytestmark = pytest.mark.django_db
 QUERIES = 22
+HOME = reverse("portal:home")
 
 
 def home(browser: Client) -> str:
@@ -80,3 +83,37 @@ def test_the_budget_of_the_team_is_shown_where_it_has_one(
 
     assert "Budget this month" in shown
     assert "500.00" in shown
+
+
+def steps_of(client: Client) -> list[bool]:
+    return [each.is_done for each in client.get(HOME).context["first_steps"]]
+
+
+def test_an_empty_installation_leads_its_administrator_to_the_first_booking() -> None:
+    """Each step is seen to be done by itself, and the whole goes away."""
+    admin = Client()
+    admin.force_login(make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN))
+
+    assert steps_of(admin) == [False, False, False, False, False]
+    made = make.pool(nodes=0)
+    assert steps_of(admin) == [True, False, False, False, False]
+    node = make.node(of=made)
+    Node.objects.filter(pk=node.pk).update(pool=None)
+    assert steps_of(admin) == [True, True, False, False, False]
+    Node.objects.filter(pk=node.pk).update(pool=made)
+    assert steps_of(admin) == [True, True, True, False, False]
+    make.user(teams=[make.team()])
+    assert steps_of(admin) == [True, True, True, True, False]
+    assert [each.is_next for each in admin.get(HOME).context["first_steps"]][-1]
+    for each in admin.get(HOME).context["first_steps"]:
+        assert admin.get(each.address).status_code == HTTPStatus.OK
+
+    make.reservation(of=made)
+
+    page = admin.get(HOME)
+    assert page.context["first_steps"] == ()
+    assert b"first-run" not in page.content
+
+
+def test_nobody_else_is_led(browser: Client) -> None:
+    assert browser.get(HOME).context["first_steps"] == ()

@@ -13,7 +13,7 @@ from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import CAN_BOOK, User
 from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
-from gpuaas.portal.cards import bookings, limits
+from gpuaas.portal.cards import bookings, first_run, limits
 from gpuaas.portal.cards.bookings import BookingCard
 from gpuaas.portal.cards.hardware import closure_card
 from gpuaas.portal.cards.types import PoolCard, pool_card
@@ -43,6 +43,7 @@ def home(request: PortalRequest, user: User) -> HttpResponse:
     )
     context = {
         **_mine(user, now),
+        "first_steps": _first_steps() if user.is_platform_admin else (),
         "pools": pool_cards(now, closures=closures),
         "may_book": team is not None,
         "team": team,
@@ -71,6 +72,18 @@ def pool_cards(now: datetime, *, closures: "Sequence[Closure] | None" = None) ->
         )
         for found in availability.of_all(list(inventory.pools()), now=now, closures=closures)
     ]
+
+
+def _first_steps() -> tuple[first_run.Step, ...]:
+    """Return what is to be done before anybody can book; nothing as soon as somebody has."""
+    if selectors.has_any():
+        return ()
+    return first_run.steps(
+        cluster=inventory.clusters().exists(),
+        hardware=inventory.has_hardware(),
+        pool=inventory.has_pooled_nodes(),
+        people=accounts.has_members(),
+    )
 
 
 def _budget(team: "Team", now: datetime) -> limits.Meter | None:
