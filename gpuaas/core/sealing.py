@@ -36,6 +36,18 @@ def unseal(sealed: str) -> str:
         raise SealBroken("sealed under another key, or not sealed at all") from error
 
 
+def reseal(sealed: str) -> str:
+    """Return the same secret sealed under today's first key, so that older ones can go.
+
+    Raises:
+        SealBroken: none of today's keys opens it.
+    """
+    try:
+        return _keys().rotate(sealed.encode()).decode("ascii")
+    except InvalidToken as error:
+        raise SealBroken("sealed under another key, or not sealed at all") from error
+
+
 def _keys() -> MultiFernet:
     return MultiFernet(
         Fernet(_derived(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)

@@ -1,6 +1,7 @@
 """Reading what people are told."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
@@ -8,7 +9,14 @@ from django.db.models import Q, QuerySet
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
 from gpuaas.notifications.events import EVENTS, Audience, Channel, Recipients
-from gpuaas.notifications.models import Notice, OutboxMessage, Preference, Webhook
+from gpuaas.notifications.models import (
+    Delivery,
+    DeliveryState,
+    Notice,
+    OutboxMessage,
+    Preference,
+    Webhook,
+)
 
 _FOR_ADMINISTRATORS = [
     event.name for event in EVENTS.values() if Audience.PLATFORM_ADMINS in event.audience
@@ -118,3 +126,19 @@ def memberships_to_tell(
     granted = Q(granted_at__gt=granted_after, granted_at__lte=now)
     ending = Q(expires_at__gt=now, expires_at__lte=ending_before)
     return Membership.objects.filter(granted | ending).current(now).select_related("team", "user")
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many messages are late, and how many deliveries were given up."""
+
+    waiting: int
+    dead: int
+
+
+def backlog(*, before: datetime) -> Backlog:
+    """Return what was to be told before an instant and is not, and what never will be."""
+    untold = OutboxMessage.objects.filter(fanned_out_at=None, created_at__lt=before).count()
+    unsent = Delivery.objects.filter(state=DeliveryState.WAITING, next_try_at__lt=before).count()
+    dead = Delivery.objects.filter(state=DeliveryState.DEAD).count()
+    return Backlog(waiting=untold + unsent, dead=dead)

@@ -1,6 +1,7 @@
 """Everything that changes a session.  The reconciler calls; it never writes rows itself."""
 
 from sessions.services.doors import hang as hang_door
+from sessions.services.doors import reseal as reseal_doors
 from sessions.services.guests import NotATeamMate, NothingToShare, TooManyGuests, share, unshare
 from sessions.services.life import (
     MAX_FAILURES,
@@ -55,6 +56,7 @@ __all__ = [
     "record_visit",
     "record_waiting",
     "record_warnings",
+    "reseal_doors",
     "resume",
     "share",
     "unshare",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from gpuaas.core import sealing
 from gpuaas.identity import clients
 from sessions.models import WorkspaceSession
 from sessions.spec import Door, client_id
@@ -44,6 +45,21 @@ def take_down(*, session: WorkspaceSession, now: datetime) -> None:
 def _note(session: WorkspaceSession, digest: str) -> None:
     WorkspaceSession.objects.filter(pk=session.pk).update(door_digest=digest)
     session.door_digest = digest
+
+
+def reseal() -> tuple[int, int]:
+    """Seal the seeds of doors under today's key; return how many, and how many could not be."""
+    done = broken = 0
+    for session in WorkspaceSession.objects.exclude(door_seed="").not_ended().iterator():
+        try:
+            resealed = sealing.reseal(session.door_seed)
+        except sealing.SealBroken:
+            broken += 1
+            continue
+        done += WorkspaceSession.objects.filter(pk=session.pk, door_seed=session.door_seed).update(
+            door_seed=resealed
+        )
+    return done, broken
 
 
 def _digest(door: Door) -> str:
