@@ -11,8 +11,8 @@ endif
 BIN := .venv/bin
 DEV := $(PYTHON) -m onebox setup --dev
 # Tests that can share the machine.  The rest start whole products or watch the clock.
-SIDE_BY_SIDE := not cluster and not browser and not product and not workspace
-BY_THEMSELVES := (cluster or browser or product) and not workspace
+SIDE_BY_SIDE := not cluster and not browser and not product
+BY_THEMSELVES := cluster or browser or product
 
 .PHONY: help
 help:  ## list the verbs
@@ -41,7 +41,7 @@ workspace-tools:  ## what runs in a workspace and before it, for the tests that 
 	$(BIN)/python -m tests.workspace.tools
 
 .PHONY: test-workspace
-test-workspace: workspace-tools  ## open a workspace through its door, in a browser; a minute
+test-workspace: workspace-tools  ## of the tests, those that open a workspace through its door
 	$(BIN)/pytest -m workspace $(ARGS)
 
 .PHONY: focus-validator

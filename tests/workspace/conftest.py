@@ -23,7 +23,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 from pytest_django import Settings
 
 from gpuaas.accounts.models import Team, User
@@ -41,7 +41,7 @@ from sessions.models import WorkspaceSession
 from simcluster import testing
 from tests import make
 from tests.browser.conftest import CHROMIUM_OPTIONS, chromium
-from tests.workspace import tools
+from tests.workspace import provider_urls, tools
 from tests.workspace.tools import Tools
 
 PATIENCE_SECONDS = 30
@@ -49,7 +49,10 @@ PATIENCE_SECONDS = 30
 
 @dataclass(slots=True)
 class Place:
-    """The product, a cluster, and one booking of ada's with its workspace."""
+    """The product, a cluster, and one booking of ada's with its workspace.
+
+    ``heard`` are the addresses of WebSockets that said something to a browser.
+    """
 
     row: Cluster
     pool: Pool
@@ -58,6 +61,7 @@ class Place:
     owner: User
     reservation: Reservation
     url: str = ""
+    heard: list[str] = field(default_factory=list)
     ports: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -106,12 +110,17 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def visit(browser: Browser, place: Place) -> Iterator[Callable[[User], Page]]:
     """Yield what opens the workspace in a new browser and logs in at the portal on the way."""
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda _: place.heard.append(socket.url))
+
     with ExitStack() as contexts:
 
         def open_as(person: User) -> Page:
             context = contexts.enter_context(browser.new_context())
             page = context.new_page()
             page.set_default_timeout(PATIENCE_SECONDS * 1000)
+            page.on("websocket", listen)
             page.goto(place.url)
             assert "/accounts/login/" in page.url, "nobody is let in without a login"
             page.locator("input[name=login]").fill(person.get_username())
@@ -154,6 +163,7 @@ def _be_a_provider(settings: Settings, url: str, door: int) -> None:
         serialization.NoEncryption(),
     ).decode()
     settings.BASE_URL = url
+    settings.ROOT_URLCONF = provider_urls.__name__
     directives = dict(settings.CONTENT_SECURITY_POLICY["DIRECTIVES"])
     directives["form-action"] = [*directives["form-action"], f"http://*.localhost:{door}"]
     settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": directives}
