@@ -32,6 +32,7 @@ from reconciler.phases import (
     repair,
     start,
     stop,
+    tokens,
     upkeep,
     warnings,
 )
@@ -73,6 +74,7 @@ PHASES: Final[tuple[tuple[str, Phase], ...]] = (
     ("open", opening),
     ("start", start),
     ("upkeep", upkeep),
+    ("tokens", tokens),
     ("attendance", attendance),
     ("warnings", warnings),
     ("quota", quota),

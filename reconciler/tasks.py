@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from reconciler import cycle, garbage, metering, waking
 from reservations import services as reservations
+from sessions import services as sessions
 
 # What hangs goes on beside: starts and stops wait for the same worker.
 METERS_PATIENCE: Final = timedelta(seconds=10)
@@ -55,3 +56,4 @@ def heal() -> None:
 def tend() -> None:
     """End what was held and not taken, and let the lines advance; it needs no cluster either."""
     reservations.tend(now=timezone.now())
+    sessions.forget_tokens(now=timezone.now())

@@ -113,6 +113,8 @@ _PROBLEMS: Final = frozenset({"reservation.failed", "reservation.flagged"})
 _ACTIONS: Final[Mapping[str, str]] = {
     "workspace.shared": "Workspace shared with a team mate",
     "workspace.unshared": "Workspace shared with a team mate no more",
+    "workspace.token_asked": "A token for its namespace was asked for",
+    "workspace.token_taken": "A token for its namespace was taken",
     "reservation.waitlisted": "In line",
     "reservation.pending": "Held until somebody approves it",
     "reservation.held": "Held for its person",

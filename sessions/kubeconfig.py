@@ -1,10 +1,11 @@
-"""A kubeconfig for a session's owner.  Pure, and without a secret: it says where and how to log in.
+"""A kubeconfig for a session's owner.  Pure: it says where, and how to log in or with which token.
 
-See docs/adr/0019-a-kubeconfig-without-a-secret.md.
+See docs/adr/0019-a-kubeconfig-without-a-secret.md and 0023-a-token-by-way-of-a-row.md.
 """
 
 import base64
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 USER: Final = "gpuaas"
@@ -22,8 +23,11 @@ class Access:
     oidc_client_id: str = ""
 
 
-def build(access: Access, *, namespace: str) -> dict[str, Any]:
-    """Return a kubeconfig whose one context is the session's namespace."""
+def build(access: Access, *, namespace: str, token: str = "") -> dict[str, Any]:
+    """Return a kubeconfig whose one context is the session's namespace.
+
+    With a ``token`` it needs no login; without, it holds no secret.
+    """
     server: dict[str, Any] = {"server": access.api_url}
     if access.api_ca_pem:
         pem = access.api_ca_pem.strip().encode() + b"\n"
@@ -35,8 +39,16 @@ def build(access: Access, *, namespace: str) -> dict[str, Any]:
         "clusters": [{"name": access.cluster, "cluster": server}],
         "contexts": [{"name": namespace, "context": context}],
         "current-context": namespace,
-        "users": [{"name": USER, "user": _user(access)}],
+        "users": [{"name": USER, "user": {"token": token} if token else _user(access)}],
     }
+
+
+def warning(expires_at: datetime) -> str:
+    """Return what its owner has to know of one with a token, in a sentence."""
+    return (
+        f"It holds a token that works until {expires_at:%Y-%m-%d %H:%M} UTC, in this namespace "
+        "alone: keep it like a password. It is shown this once."
+    )
 
 
 def login(access: Access) -> str:

@@ -3,7 +3,7 @@
 import enum
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import models
@@ -128,6 +128,65 @@ class Guest(models.Model):
 
     def __str__(self) -> str:
         return str(self.person)
+
+
+SHORTEST_TOKEN: Final = timedelta(minutes=10)  # no API server makes a shorter one
+TOKEN_KEPT_FOR: Final = timedelta(minutes=15)
+
+
+class TokenState(enum.StrEnum):
+    """Where a cluster token is.  EXPIRED: nobody took it in time."""
+
+    NONE = "NONE"
+    ASKED = "ASKED"
+    READY = "READY"
+    TAKEN = "TAKEN"
+    EXPIRED = "EXPIRED"
+    REFUSED = "REFUSED"
+
+
+class ClusterToken(models.Model):
+    """A token for a session's namespace that its owner asked for; another takes its place.
+
+    ``sealed`` is the token, from when the cluster made it until it is shown, or nobody came for it.
+    """
+
+    session = models.OneToOneField(WorkspaceSession, on_delete=models.CASCADE, related_name="token")
+    asked_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    asked_at = models.DateTimeField()
+    made_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True, help_text="As the cluster says")
+    taken_at = models.DateTimeField(null=True)
+    sealed = models.TextField(blank=True)
+    problem = models.CharField(max_length=300, blank=True, help_text="Why the cluster made none")
+
+    def __str__(self) -> str:
+        return f"token of {self.session}"
+
+    def state_at(self, now: datetime) -> TokenState:
+        """Return where it is."""
+        if self.problem:
+            return TokenState.REFUSED
+        if self.taken_at is not None:
+            return TokenState.TAKEN
+        if self.made_at is None:
+            return TokenState.ASKED
+        is_there = self.sealed and self.expires_at is not None and now < self.expires_at
+        return TokenState.READY if is_there and now < self.taken_until else TokenState.EXPIRED
+
+    @property
+    def taken_until(self) -> datetime:
+        """Until when it waits to be taken."""
+        return (self.made_at or self.asked_at) + TOKEN_KEPT_FOR
+
+    @staticmethod
+    def is_over_at(now: datetime) -> Q:
+        """Return which ones nobody can take any more."""
+        return (
+            Q(made_at__lte=now - TOKEN_KEPT_FOR)
+            | Q(expires_at__lte=now)
+            | ~Q(session__state=SessionState.READY.value)
+        )
 
 
 class SessionQuota(models.Model):

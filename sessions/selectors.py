@@ -23,11 +23,13 @@ from reservations import selectors as reservations
 from reservations.reminders import Reminder
 from sessions import spec
 from sessions.models import (
+    ClusterToken,
     ClusterWatch,
     Guest,
     SessionEvent,
     SessionQuota,
     SessionState,
+    TokenState,
     WorkspaceSession,
     WorkspaceSessionQuerySet,
 )
@@ -41,6 +43,8 @@ logger = logging.getLogger(__name__)
 TERMINAL = [state.value for state in lifecycle.TERMINAL]
 PHASES: Final = [state.value for state in SessionState]
 READY: Final = SessionState.READY.value
+TOKEN_STATES: Final = [state.value for state in TokenState]
+NO_TOKEN: Final = TokenState.NONE.value
 GOING: Final = frozenset({SessionState.STOPPING.value, SessionState.ENDED.value})
 
 
@@ -162,6 +166,23 @@ def to_be_metered(cluster: Cluster, *, now: datetime) -> WorkspaceSessionQuerySe
     """Return the sessions in which something may run, with what an entry of the ledger names."""
     ready = meant_to_run(cluster, now=now).filter(state=SessionState.READY.value)
     return ready.select_related("reservation__pool__cluster")
+
+
+def tokens_to_make(cluster: Cluster, *, now: datetime) -> QuerySet[ClusterToken]:
+    """Return the tokens that somebody waits for, of sessions that can be worked in."""
+    return ClusterToken.objects.filter(
+        made_at=None,
+        problem="",
+        session__state=SessionState.READY.value,
+        session__reservation__state=lifecycle.State.ACTIVE.value,
+        session__reservation__pool__cluster=cluster,
+        session__reservation__ends_at__gt=now,
+    ).select_related("session__reservation")
+
+
+def token_of(session: WorkspaceSession | None) -> ClusterToken | None:
+    """Return the token that its owner asked for last, None: they did not."""
+    return ClusterToken.objects.filter(session=session).first() if session else None
 
 
 def exposures_in(cluster: Cluster) -> set[str]:

@@ -97,7 +97,12 @@ def listed(
 
 
 REFUSES: Final = "x-refuses"  # taken out again by `openapi`
-_SAID: Final = {200: "Done.", 201: "Made.", 204: "Done; there is nothing to say."}
+_SAID: Final = {
+    200: "Done.",
+    201: "Made.",
+    202: "Asked for.",
+    204: "Done; there is nothing to say.",
+}
 
 
 def _page(each: type[serializers.BaseSerializer[Any]]) -> Shape:

@@ -70,6 +70,8 @@ STATUS: Final[Mapping[type[errors.DomainError], HTTPStatus]] = {
     sessions.NotYourWorkspace: HTTPStatus.FORBIDDEN,
     sessions.WorkspaceNotReady: HTTPStatus.CONFLICT,
     sessions.ClusterNotOffered: HTTPStatus.CONFLICT,
+    sessions.TooLateForToken: HTTPStatus.CONFLICT,
+    sessions.NoTokenToTake: HTTPStatus.CONFLICT,
     sessions.NotATeamMate: HTTPStatus.UNPROCESSABLE_ENTITY,
     sessions.NothingToShare: HTTPStatus.CONFLICT,
     sessions.TooManyGuests: HTTPStatus.CONFLICT,

@@ -6,6 +6,7 @@ from gpuaas.portal.views import (
     booking,
     calendar_links,
     changing,
+    connecting,
     costs,
     deciding,
     estimating,
@@ -105,6 +106,9 @@ urlpatterns: list[URLPattern] = [
         name="accept_offer",
     ),
     path("reservations/<uuid:public_id>/drag/", timeline.drag, name="drag"),
+    path("reservations/<uuid:public_id>/connect/", connecting.connect, name="connect"),
+    path("reservations/<uuid:public_id>/connect/ask/", connecting.ask_token, name="ask_token"),
+    path("reservations/<uuid:public_id>/connect/take/", connecting.take_token, name="take_token"),
     path("reservations/<uuid:public_id>/guests/", sharing.share, name="share"),
     path(
         "reservations/<uuid:public_id>/guests/<str:username>/remove/",

@@ -3,14 +3,18 @@
 import os
 import webbrowser
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import click
 
-from gpuaas_cli import bookings, options
+from gpuaas_cli import bookings, client, options
 from gpuaas_cli.show import text_of
 from gpuaas_cli.trouble import Refused
 from gpuaas_cli.verb import Desk, Verb, pass_desk
+
+TOKEN_LOOKS: Final = 45
+TOKEN_PAUSE_SECONDS: Final = 2.0
 
 
 @click.command(cls=Verb, name="open")
@@ -49,14 +53,23 @@ def _why_not_open(desk: Desk, booking: dict[str, object]) -> str:
 @click.option(
     "--file", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write it there."
 )
+@click.option(
+    "--token", "with_token", is_flag=True, help="With a short-lived token: no login is needed."
+)
 @pass_desk
-def kubeconfig(desk: Desk, number: str, target: Path | None) -> None:
+def kubeconfig(desk: Desk, number: str, target: Path | None, *, with_token: bool) -> None:
     """Print a kubeconfig for a booking's namespace.
 
-    It holds no secret: kubectl asks you to log in, or the cluster's own program does.
+    Without --token it holds no secret: kubectl asks you to log in, or the cluster's own program
+    does.  With it, the cluster makes a token for this namespace alone, that works to the end of the
+    window, for 12 hours at most.
     """
     booking = bookings.find(desk.api, number)
-    found = desk.api.get(bookings.path(booking, "kubeconfig/"))
+    found = (
+        _with_token(desk, booking)
+        if with_token
+        else desk.api.get(bookings.path(booking, "kubeconfig/"))
+    )
     if desk.screen.as_json:
         desk.screen.json(found)
     elif target is None:
@@ -66,6 +79,22 @@ def kubeconfig(desk: Desk, number: str, target: Path | None) -> None:
         _write(target, text_of(found, "yaml"))
     if not desk.screen.as_json:
         desk.screen.note(text_of(found, "login"))
+
+
+def _with_token(desk: Desk, booking: dict[str, object]) -> dict[str, object]:
+    """Ask for a token, wait until the cluster has made it, and take it."""
+    address = bookings.path(booking, "kubeconfig/token/")
+    asked = desk.api.post(address, {})
+    for _ in range(TOKEN_LOOKS):
+        if text_of(asked, "state") != "ASKED":
+            break
+        client.pause(TOKEN_PAUSE_SECONDS)
+        asked = desk.api.get(address)
+    if text_of(asked, "state") == "REFUSED":
+        raise click.ClickException(f"the cluster made no token: {text_of(asked, 'problem')}")
+    if text_of(asked, "state") == "ASKED":
+        raise click.ClickException("the cluster has not made a token yet: try again in a minute")
+    return desk.api.post(bookings.path(booking, "kubeconfig/token/take/"), {})
 
 
 def _write(target: Path, text: str) -> None:

@@ -6,8 +6,8 @@ the adapter; the contract every implementation keeps is `tests/cluster/test_cont
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
@@ -29,6 +29,14 @@ class Ref:
     def __str__(self) -> str:
         place = f"{self.namespace}/" if self.namespace else ""
         return f"{self.kind} {place}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What proves to an API server that somebody is a ServiceAccount, until it expires."""
+
+    text: str = field(repr=False)
+    expires_at: datetime
 
 
 class ClusterError(Exception):
@@ -67,7 +75,7 @@ class Cluster(Protocol):
     """What the reconciler may ask of a cluster: every method succeeds or raises a `ClusterError`.
 
     ``calls`` counts the requests sent so far, by verb: get, list (one a page), read,
-    apply, change, delete.
+    apply, change, delete, token.
     ``answers`` counts them by verb and HTTP status, `NO_ANSWER` where there was none.
     """
 
@@ -128,6 +136,14 @@ class Cluster(Protocol):
 
         For what others made and own: lists are replaced, None removes.  An object that is gone, or
         differs from what was seen in anything, is a `ClusterConflict`.
+        """
+        ...
+
+    def request_token(self, namespace: str, account: str, *, seconds: int) -> Token:
+        """Return a new token of a ServiceAccount that works for ``seconds`` (600 at least).
+
+        It may work for less: the cluster has its own limit.  An account that does not exist is a
+        `ClusterConflict`, too short a time is `ClusterRefused`.
         """
         ...
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,7 @@ from reconciler.cluster import (
     ClusterUnavailable,
     Manifest,
     Ref,
+    Token,
     ref_to,
 )
 
@@ -248,6 +249,19 @@ class KubernetesCluster:
         body = {**fields, "metadata": {**fields.get("metadata", {}), **version}}
         query = {"fieldManager": FIELD_MANAGER}
         return self._ask("change", "PATCH", _path_of(ref_to(seen)), query, body, content_type=MERGE)
+
+    def request_token(self, namespace: str, account: str, *, seconds: int) -> Token:
+        path = f"{_path_of(Ref('v1', 'ServiceAccount', account, namespace))}/token"
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds},
+        }
+        try:
+            status = self._ask("token", "POST", path, body=request)["status"]
+            return Token(status["token"], datetime.fromisoformat(status["expirationTimestamp"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ClusterUnavailable(f"the answer to POST {path} holds no token") from error
 
     def delete(self, ref: Ref, *, uid: str) -> bool:
         options = {

@@ -12,7 +12,7 @@ from gpuaas.core import errors
 from reservations import lifecycle
 from sessions import selectors
 from sessions.models import Guest
-from sessions.services.life import NotYourWorkspace
+from sessions.services.kubeconfigs import NotYourWorkspace
 
 if TYPE_CHECKING:
     from reservations.models import Reservation

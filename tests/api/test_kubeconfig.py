@@ -12,7 +12,8 @@ from gpuaas.accounts.models import Team, User
 from gpuaas.inventory.models import Cluster
 from reservations.lifecycle import State
 from reservations.models import Reservation
-from sessions.models import SessionState
+from sessions import services
+from sessions.models import ClusterToken, SessionState
 from tests import make
 from tests.api.clients import client_of
 
@@ -143,3 +144,34 @@ def test_what_an_administrator_cannot_enter(fields: dict[str, str], wrong: str) 
         cluster.full_clean()
 
     assert set(refused.value.message_dict) == {wrong}
+
+
+def test_a_token_is_asked_for_waited_for_and_taken_once(ada: User, booking: Reservation) -> None:
+    session = make.session(of=booking, state=SessionState.READY)
+    offer(booking)
+    client, url = client_of(ada), f"/api/v1/reservations/{booking.public_id}/kubeconfig/token/"
+
+    assert client.get(url).json()["state"] == "NONE"
+    asked = client.post(url, {}, "json")
+    assert (asked.status_code, asked.json()["state"]) == (202, "ASKED")
+    early = client.post(f"{url}take/", {}, "json")
+    assert (early.status_code, early.json()["code"]) == (409, "no_token_to_take")
+    services.record_token(
+        token=ClusterToken.objects.get(),
+        text="made-up",
+        expires_at=booking.ends_at,
+        now=make.NOON,
+    )
+    assert client.get(url).json()["state"] == "READY"
+    assert "made-up" not in client.get(url).content.decode()
+
+    key = {"HTTP_IDEMPOTENCY_KEY": "taken-once"}
+    taken = client.post(f"{url}take/", {}, "json", **key)  # type: ignore[arg-type]
+    again = client.post(f"{url}take/", {}, "json", **key)  # type: ignore[arg-type]
+
+    (user,) = yaml.safe_load(taken.json()["yaml"])["users"]
+    assert user["user"] == {"token": "made-up"}
+    assert taken.json()["namespace"] == session.namespace
+    assert again.status_code == 409
+    assert "made-up" not in again.content.decode()
+    assert client.get(url).json()["state"] == "TAKEN"

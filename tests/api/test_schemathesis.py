@@ -56,6 +56,7 @@ ABOUT: Final = (
     ("/reservations/{public_id}/(approve|reject)/", "pending"),
     ("/reservations/{public_id}/(confirm|pass)/", "held"),
     ("/reservations/{public_id}/(open|extend|extension|shorten|kubeconfig)/", "running"),
+    ("/reservations/{public_id}/kubeconfig/token/(take/)?", "running"),
     ("/reservations/{public_id}/guests/{username}/", "guest"),
     ("/sessions/{public_id}/", "session"),
     ("/series/{public_id}/", "series"),

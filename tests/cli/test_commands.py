@@ -17,7 +17,8 @@ from gpuaas.inventory.models import Cluster
 from gpuaas_cli import bookings, client, logins
 from reservations.lifecycle import State
 from reservations.models import Reservation, Series
-from sessions.models import SessionState
+from sessions import services as sessions
+from sessions.models import ClusterToken, SessionState
 from tests import make
 from tests.cli.conftest import Office, Terminal
 
@@ -372,6 +373,49 @@ def test_into_the_workspace(ada: Terminal, office: Office, tmp_path: Path) -> No
     assert (written.stdout, file.read_text()) == ("", shown.stdout)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert ada("kubeconfig", number, "--file", str(tmp_path / "no" / "where")).exit_code == 1
+
+
+def test_a_kubeconfig_with_a_token(
+    ada: Terminal, office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = make.reservation(
+        of=office.pool,
+        by=office.team,
+        requested_by=office.ada,
+        at=make.window(-1, 3),
+        state=State.ACTIVE,
+    )
+    make.session(of=running, state=SessionState.READY)
+    Cluster.objects.update(api_url="https://api.example.com")
+    number, file = str(running.public_id), tmp_path / "kubeconfig"
+
+    monkeypatch.setattr(client, "pause", lambda _seconds: None)
+    never = ada("kubeconfig", number, "--token")
+    assert never.exit_code == 1
+    assert "not made a token yet" in " ".join(never.stderr.split())
+
+    def reconcile(_seconds: float) -> None:
+        token = ClusterToken.objects.get()
+        sessions.record_token(
+            token=token, text="made-up", expires_at=running.ends_at, now=make.NOON
+        )
+
+    monkeypatch.setattr(client, "pause", reconcile)
+    taken = ada("kubeconfig", number, "--token", "--file", str(file))
+    assert (taken.exit_code, taken.stdout) == (0, "")
+    assert "keep it like a password" in taken.stderr
+    assert yaml.safe_load(file.read_text())["users"][0]["user"] == {"token": "made-up"}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    def refuse(_seconds: float) -> None:
+        sessions.record_no_token(
+            token=ClusterToken.objects.get(), problem="over quota", now=make.NOON
+        )
+
+    monkeypatch.setattr(client, "pause", refuse)
+    refused = ada("kubeconfig", number, "--token")
+    assert refused.exit_code == 1
+    assert "made no token: over quota" in " ".join(refused.stderr.split())
 
 
 # --- the program itself ------------------------------------------------------------------------

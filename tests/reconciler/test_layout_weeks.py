@@ -106,6 +106,9 @@ class OneNode(port.Cluster):
     def read_pod(self, *_: Any, **__: Any) -> Any:
         raise AssertionError("no pod is read here")
 
+    def request_token(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("nobody asks for a token here")
+
     def close(self) -> None:
         """There is nothing to close."""
 

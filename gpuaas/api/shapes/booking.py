@@ -9,6 +9,7 @@ from gpuaas.api import fields
 from gpuaas.api.shapes import Shape
 from gpuaas.inventory.models import Device
 from gpuaas.inventory.promise import Guarantee, Promise
+from sessions import selectors
 
 
 class HoursOutput(Shape):
@@ -146,11 +147,20 @@ class AddressOutput(Shape):
 
 
 class KubeconfigOutput(Shape):
-    """A kubeconfig without a secret; ``login`` says how one logs in with it."""
+    """A kubeconfig, without a secret unless a token was taken; ``login`` says how one logs in."""
 
     yaml = serializers.CharField()
     namespace = serializers.CharField()
     login = serializers.CharField()
+
+
+class ClusterTokenOutput(Shape):
+    """Where a token of the cluster is; ``problem`` says why the cluster made none."""
+
+    state = serializers.ChoiceField(choices=selectors.TOKEN_STATES)
+    asked_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    problem = serializers.CharField()
 
 
 @extend_schema_field(

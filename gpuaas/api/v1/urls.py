@@ -123,6 +123,16 @@ urlpatterns = [
         name="reservation-kubeconfig",
     ),
     path(
+        "reservations/<uuid:public_id>/kubeconfig/token/",
+        kubeconfig.KubeconfigToken.as_view(),
+        name="kubeconfig-token",
+    ),
+    path(
+        "reservations/<uuid:public_id>/kubeconfig/token/take/",
+        kubeconfig.KubeconfigTokenTaking.as_view(),
+        name="kubeconfig-token-take",
+    ),
+    path(
         "reservations/<uuid:public_id>/guests/",
         guests.GuestList.as_view(),
         name="reservation-guests",

@@ -30,6 +30,7 @@ from gpuaas.portal.cards.quota import quota_meters
 from gpuaas.portal.cards.serving import examples_for
 from gpuaas.portal.cards.sharing import SharingCard, sharing_card
 from gpuaas.portal.cards.story import Story, history_lines, story_of
+from gpuaas.portal.views import connecting
 from gpuaas.portal.views.responses import unless_seen
 from reservations import selectors, services
 from reservations.lifecycle import TERMINAL, PendingOn, State
@@ -90,6 +91,7 @@ def reservation(request: PortalRequest, user: User, public_id: UUID) -> HttpResp
         "may_keep": found.team.is_active
         and accounts.books_for(found.team_id, person=user, now=now),
         "sharing": _sharing(found, user, now),
+        "connect": connecting.card_of(found, user, now),
     }
     return render(request, "portal/reservation.html", context)
 
