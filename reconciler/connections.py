@@ -12,6 +12,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import connection
 
+from gpuaas.core import logs
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Cluster
 from reconciler import cluster as port
@@ -92,7 +93,7 @@ def _on_one(
     unreached: Callable[[str, str], R],
 ) -> R:
     try:
-        with closing(connect(cluster)) as kube:
+        with logs.about(cluster=cluster.name), closing(connect(cluster)) as kube:
             return work(cluster, kube)
     except port.ClusterError as error:
         logger.warning("cluster put off", extra={"cluster": cluster.name}, exc_info=error)

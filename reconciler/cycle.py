@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -18,7 +19,7 @@ from typing import Any, Final, Protocol
 from django.conf import settings
 from django.db import transaction
 
-from gpuaas.core import errors, locks
+from gpuaas.core import errors, locks, logs
 from gpuaas.inventory.models import Cluster, GpuBackend
 from reconciler import cluster as port
 from reconciler import connections, observe
@@ -219,7 +220,7 @@ def _act_on_all(
             with _isolated(name, item, now=now, report=report) as attempt:
                 found = phase.act(item, world, now)
                 if isinstance(found, Job):
-                    at_work.append((item, found, threads.submit(found.work)))
+                    at_work.append((item, found, threads.submit(copy_context().run, found.work)))
                 else:
                     attempt.outcome = found
         for item, job, working in at_work:
@@ -242,7 +243,8 @@ def _isolated(name: str, item: Any, *, now: datetime, report: Report) -> Iterato
     label = f"{name}:{session}"
     attempt = _Attempt()
     try:
-        yield attempt
+        with logs.about(**_names(session)):
+            yield attempt
     except errors.DomainError as error:  # somebody moved it between our read and our write
         logger.info("item moved meanwhile", extra={"item": label, "error": str(error)})
     except port.ClusterError as error:  # anticipated: the cluster's fault, not ours
@@ -258,6 +260,13 @@ def _isolated(name: str, item: Any, *, now: datetime, report: Report) -> Iterato
             report.put_off.pop(label, None)
         if isinstance(attempt.outcome, Waiting):
             report.waiting[label] = attempt.outcome.reason
+
+
+def _names(item: object) -> dict[str, str]:
+    """Return what a record names the session by: what `kubectl` and its page call it."""
+    if not isinstance(item, WorkspaceSession):
+        return {}
+    return {"session": str(item.public_id), "namespace": item.namespace}
 
 
 def _note_failure(item: object, error: Exception, *, now: datetime) -> None:

@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "reconciler",
 ]
 MIDDLEWARE = [
+    "gpuaas.core.logs.NameRequests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -124,6 +125,10 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "max_size": env.env_int("GPUAAS_DATABASE_POOL_SIZE", 8),
     "timeout": 10,
 }
+# A pooler by transaction may hand out another session in the middle of a cursor's life.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.env_bool(
+    "GPUAAS_DATABASE_POOLED_BY_TRANSACTION", default=False
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people --------------------------------------------------------------------------------------
