@@ -30,7 +30,24 @@ _NO_DATE: Final = datetime(2026, 1, 1, tzinfo=UTC)  # the same texts are the sam
 LANGUAGES: Final = ("de",)
 PACKAGES: Final = ("gpuaas", "reservations", "sessions", "tokenomics", "reconciler")
 # Whose sentences reach pages and mails; the rest is for programs, operators and files.
-_SAYING: Final = ("gpuaas/accounts/services/people.py",)
+_SAYING: Final = (
+    "gpuaas/accounts/services",
+    "gpuaas/core/words.py",
+    "gpuaas/inventory",
+    "gpuaas/notifications",
+    "gpuaas/feeds/services.py",
+    "gpuaas/api/limits.py",
+    "reservations",
+    "sessions/services",
+    "sessions/attendance.py",
+    "tokenomics/core",
+    "tokenomics/documents.py",
+    "tokenomics/services",
+    "reconciler/plain_words.py",
+    "reconciler/phases",
+    "reconciler/provision.py",
+    "reconciler/terminating.py",
+)
 _FOR_PROGRAMS: Final = (
     "gpuaas/inventory/admin",
     "gpuaas/inventory/models.py",
@@ -72,6 +89,9 @@ def from_python(text: str) -> Iterator[Found]:
             yield words[0], None
         elif node.func.id in _PLURAL and len(words) > 1:
             yield (words[0], words[1]), None
+        elif node.func.id == "plural" and words:  # of gpuaas.portal.wording
+            one, many = words[0], words[1] if len(words) > 1 else f"{words[0]}s"
+            yield (f"%d {one}", f"%d {many}"), None
         elif node.func.id in _IN_CONTEXT and len(words) > 1:
             yield words[1], words[0]
 

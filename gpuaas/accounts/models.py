@@ -9,13 +9,15 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy
 
+from gpuaas.core.language import later
+
 
 class OrganisationRole(models.TextChoices):
     """What a person may do across all teams, besides what memberships allow."""
 
-    NONE = "", "None"
-    FINANCE = "finance", "Finance"
-    PLATFORM_ADMIN = "platform_admin", "Platform administrator"
+    NONE = "", later("None")
+    FINANCE = "finance", later("Finance")
+    PLATFORM_ADMIN = "platform_admin", later("Platform administrator")
 
 
 class Theme(models.TextChoices):
@@ -99,16 +101,16 @@ class Team(models.Model):
 class MembershipRole(models.TextChoices):
     """What a person may do in one team."""
 
-    MEMBER = "member", "Member"
-    MANAGER = "manager", "Manager"
-    VIEWER = "viewer", "Viewer"
+    MEMBER = "member", later("Member")
+    MANAGER = "manager", later("Manager")
+    VIEWER = "viewer", later("Viewer")
 
 
 class MembershipSource(models.TextChoices):
     """Who decides about a membership: a person, or the groups of the company's directory."""
 
-    MANUAL = "manual", "By hand"
-    DIRECTORY = "directory", "Directory"
+    MANUAL = "manual", later("By hand")
+    DIRECTORY = "directory", later("Directory")
 
 
 CAN_BOOK = (MembershipRole.MEMBER, MembershipRole.MANAGER)
@@ -159,10 +161,10 @@ class TokenScope(models.TextChoices):
     METER stands beside: it is for programs that tell usage, and do not even look.
     """
 
-    READ = "read", "Look"
-    BOOK = "book", "Look and book"
-    FULL = "full", "All that I may do"
-    METER = "push", "Tell usage, nothing else"
+    READ = "read", later("Look")
+    BOOK = "book", later("Look and book")
+    FULL = "full", later("All that I may do")
+    METER = "push", later("Tell usage, nothing else")
 
     def includes(self, needed: "TokenScope") -> bool:
         """Return whether what takes ``needed`` may be done with it."""

@@ -12,6 +12,7 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from gpuaas.accounts.models import User
+from gpuaas.core.language import later
 from gpuaas.inventory import layouts
 
 _HTTPS: Final = URLValidator(schemes=["https"])
@@ -24,17 +25,17 @@ _CERTIFICATES: Final = (
 class GpuBackend(models.TextChoices):
     """How a booked device reaches the session's pods."""
 
-    DEVICE_PLUGIN = "device_plugin", "Device plugin: resource names and a quota"
-    DRA = "dra", "Dynamic resource allocation: one claim a session, by UUID"
+    DEVICE_PLUGIN = "device_plugin", later("Device plugin: resource names and a quota")
+    DRA = "dra", later("Dynamic resource allocation: one claim a session, by UUID")
 
 
 class Exposure(models.TextChoices):
     """By which kind of object a workspace is reached from outside its cluster."""
 
-    NONE = "none", "Not exposed by us"
-    ROUTE = "route", "Route (OpenShift)"
-    INGRESS = "ingress", "Ingress"
-    GATEWAY = "gateway", "HTTPRoute (Gateway API)"
+    NONE = "none", later("Not exposed by us")
+    ROUTE = "route", later("Route (OpenShift)")
+    INGRESS = "ingress", later("Ingress")
+    GATEWAY = "gateway", later("HTTPRoute (Gateway API)")
 
 
 class Cluster(models.Model):
@@ -242,10 +243,10 @@ class Node(models.Model):
 class DeviceState(models.TextChoices):
     """Whether a device can be booked.  Only a device in service can."""
 
-    IN_SERVICE = "in_service", "In service"
-    DRAINING = "draining", "Draining"
-    FAILED = "failed", "Failed"
-    RETIRED = "retired", "Retired"
+    IN_SERVICE = "in_service", later("In service")
+    DRAINING = "draining", later("Draining")
+    FAILED = "failed", later("Failed")
+    RETIRED = "retired", later("Retired")
 
 
 class Device(models.Model):
@@ -316,9 +317,9 @@ class Device(models.Model):
 class ClosureKind(models.TextChoices):
     """Why something cannot be booked for a while."""
 
-    MAINTENANCE = "maintenance", "Maintenance"
-    BLACKOUT = "blackout", "Blackout"
-    LAYOUT = "layout", "GPUs cut anew"
+    MAINTENANCE = "maintenance", later("Maintenance")
+    BLACKOUT = "blackout", later("Blackout")
+    LAYOUT = "layout", later("GPUs cut anew")
 
 
 # The third comes with a planned layout, and goes with it.

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from gpuaas.accounts.models import Team, User
+from gpuaas.core.language import later
 from gpuaas.notifications.events import Channel
 
 _CHANNELS = [(channel.value, channel.value.capitalize()) for channel in Channel]
@@ -69,10 +70,10 @@ class Notice(models.Model):
 class DeliveryState(models.TextChoices):
     """How far a delivery is.  DEAD: given up, for a platform administrator to look at."""
 
-    WAITING = "waiting", "Waiting"
-    DONE = "done", "Done"
-    SKIPPED = "skipped", "Not needed any more"
-    DEAD = "dead", "Given up"
+    WAITING = "waiting", later("Waiting")
+    DONE = "done", later("Done")
+    SKIPPED = "skipped", later("Not needed any more")
+    DEAD = "dead", later("Given up")
 
 
 class Delivery(models.Model):

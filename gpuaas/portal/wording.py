@@ -1,14 +1,17 @@
 """Numbers and names as people say them, in their language and time zone."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from django.utils import timezone
 from django.utils.dateformat import format as date_format
-from django.utils.translation import pgettext
+from django.utils.formats import get_format
+from django.utils.translation import gettext, ngettext, pgettext
 
 from gpuaas.core import words
+from gpuaas.core.language import later
 from gpuaas.inventory.mig import WHOLE
 from gpuaas.inventory.promise import Guarantee
 
@@ -17,12 +20,14 @@ if TYPE_CHECKING:
 
 resource = words.resource
 amount = words.amount
+_NUMBER: Final = re.compile(r"\d[\d,.]*\d")
+_SWAPPED: Final = str.maketrans(",.", ".,")
 _BINARY_STEP: Final = 1024  # from MiB to GiB, from GiB to TiB
 
 
 def plural(number: int, one: str, many: str = "") -> str:
     """Return ``3 cores`` or ``1 core``."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return ngettext(f"%d {one}", f"%d {many or one + 's'}", number) % number
 
 
 def memory(mebibytes: int) -> str:
@@ -30,6 +35,14 @@ def memory(mebibytes: int) -> str:
     if mebibytes < _BINARY_STEP:
         return f"{mebibytes} MiB"
     return f"{_short(mebibytes / _BINARY_STEP)} GiB"
+
+
+def in_digits(text: str) -> str:
+    """Return numbers written the English way, ``1,234.5``, as the reader writes them."""
+    point = get_format("DECIMAL_SEPARATOR")
+    if point == ".":
+        return text
+    return _NUMBER.sub(lambda found: found[0].translate(_SWAPPED), text)
 
 
 def gpu_memory(mebibytes: int) -> str:
@@ -47,7 +60,9 @@ def storage(gibibytes: int) -> str:
 def cores(millicores: int) -> str:
     """Return CPU: ``25 cores``, ``0.5 cores``."""
     number = _short(millicores / 1000)
-    return f"{number} {'core' if number == '1' else 'cores'}"
+    return ngettext("%(number)s core", "%(number)s cores", 1 if number == "1" else 2) % {
+        "number": number
+    }
 
 
 def duration(length: timedelta) -> str:
@@ -56,7 +71,8 @@ def duration(length: timedelta) -> str:
     days, seconds = divmod(seconds, 86_400)
     hours, seconds = divmod(seconds, 3_600)
     minutes, seconds = divmod(seconds, 60)
-    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]
+    units = ((days, gettext("d")), (hours, gettext("h")), (minutes, gettext("min")))
+    parts = [f"{n} {unit}" for n, unit in units if n]
     return " ".join(parts[:2]) or f"{seconds} s"
 
 
@@ -83,49 +99,53 @@ def what_fits(mebibytes: int) -> str:
     for least_gib, sentence in _FITS:
         if mebibytes >= least_gib * _BINARY_STEP:
             return sentence
-    return "Notebooks, small models and tests"
+    return gettext("Notebooks, small models and tests")
 
 
 # The weights with room for context: 2 bytes a parameter, about 0.6 when quantised to 4 bits.
 _FITS = (
-    (88, "A 70B model, quantised; fine-tuning of a 7B model"),
-    (44, "A 14B model, or a 32B model, quantised"),
-    (21, "A 7B model, or a 14B model, quantised"),
-    (10, "A 3B model, or a 7B model, quantised"),
+    (88, later("A 70B model, quantised; fine-tuning of a 7B model")),
+    (44, later("A 14B model, or a 32B model, quantised")),
+    (21, later("A 7B model, or a 14B model, quantised")),
+    (10, later("A 3B model, or a 7B model, quantised")),
 )
 
 
 def _short(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
+    return in_digits(f"{number:.1f}".removesuffix(".0"))
 
 
 def guarantee(promised: "Promise", resource_name: str) -> str:
     """Return in two words whose a device is: ``Exclusive slice``, ``Shared with other teams``."""
     kind = "GPU" if resource_name == WHOLE else "slice"
     if promised.guarantee == Guarantee.SHARED:
-        return "Shared with other teams"
+        return gettext("Shared with other teams")
     if promised.guarantee == Guarantee.TIME_SHARED:
-        return f"Your {kind} alone, time-shared inside your session"
-    return f"Exclusive {kind}"
+        return gettext("Your {kind} alone, time-shared inside your session").format(kind=kind)
+    return gettext("Exclusive {kind}").format(kind=kind)
 
 
 def what_guarantee_means(promised: "Promise") -> str:
     """Return what it means for containers, in a sentence or two."""
     if promised.guarantee == Guarantee.SHARED:
-        return (
-            f"Up to {promised.slots} containers take turns on a device, other teams' among them:"
-            " nothing separates their memory and faults from yours."
-        )
+        return gettext(
+            "Up to {slots} containers take turns on a device, other teams' among "
+            "them: nothing separates their memory and faults from yours."
+        ).format(slots=promised.slots)
     if promised.guarantee == Guarantee.EXCLUSIVE:
-        return "One container at a time has it, and it is yours: nobody else's runs on it."
-    own = "All" if promised.slots is None else f"Up to {promised.slots}"
-    return (
-        f"{own} of your own containers take turns on it and share its memory;"
-        " nobody else's run on it."
+        return gettext("One container at a time has it, and it is yours: nobody else's runs on it.")
+    own = (
+        gettext("All")
+        if promised.slots is None
+        else gettext("Up to {slots}").format(slots=promised.slots)
     )
+    return gettext(
+        "{own} of your own containers take turns on it and share its memory; "
+        "nobody else's run on it."
+    ).format(own=own)
 
 
 def compute(share: Decimal) -> str:
     """Return the part of a GPU: ``25 % of a GPU's compute``, ``all of a GPU's compute``."""
     part = "all" if share == 1 else f"{(share * 100).normalize():f} %"
-    return f"{part} of a GPU's compute"
+    return gettext("{part} of a GPU's compute").format(part=part)

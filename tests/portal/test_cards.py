@@ -205,11 +205,11 @@ def test_a_card_offers_nothing_to_those_who_only_look(state: State) -> None:
 
 @pytest.mark.parametrize("ending", [GIVE_BACK, CANCEL])
 def test_ending_a_running_session_warns_of_the_data(ending: Ending) -> None:
-    assert "home folder" in " ".join(ending.consequences(State.ACTIVE))
+    assert "home folder" in " ".join(map(str, ending.consequences(State.ACTIVE)))
 
 
 def test_canceling_before_the_start_loses_nothing() -> None:
-    assert "nothing is lost" in " ".join(CANCEL.consequences(State.APPROVED))
+    assert "nothing is lost" in " ".join(map(str, CANCEL.consequences(State.APPROVED)))
 
 
 def test_a_shortage_names_each_quantity_and_offers_whole_minutes() -> None:

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from gpuaas.accounts.models import Team, User
+from gpuaas.core.language import later
 from gpuaas.inventory.models import Device, Node, Pool
 from tokenomics.core.lines import ENTERED, LineKind
 from tokenomics.models.inputs import CostSheet
@@ -20,17 +21,17 @@ _RESERVATION = "reservations.Reservation"
 class PeriodState(models.TextChoices):
     """The life of a month: OPEN → SOFT_CLOSED → CLOSED, and never back."""
 
-    OPEN = "open", "Open"
-    SOFT_CLOSED = "soft_closed", "Soft closed"
-    CLOSED = "closed", "Closed"
+    OPEN = "open", later("Open")
+    SOFT_CLOSED = "soft_closed", later("Soft closed")
+    CLOSED = "closed", later("Closed")
 
 
 class IdlePolicy(models.TextChoices):
     """Who pays for what nobody booked."""
 
-    PLATFORM = "platform", "A: the platform's cost centre"
-    SPREAD = "spread", "B: spread over bookings, by their hours"
-    STANDARD_RATE = "standard_rate", "C: a standard rate; the platform has the variance"
+    PLATFORM = "platform", later("A: the platform's cost centre")
+    SPREAD = "spread", later("B: spread over bookings, by their hours")
+    STANDARD_RATE = "standard_rate", later("C: a standard rate; the platform has the variance")
 
 
 class CostPeriod(models.Model):

@@ -5,14 +5,15 @@ import uuid
 from django.db import models
 
 from gpuaas.accounts.models import User
+from gpuaas.core.language import later
 from tokenomics.models.costs import CostPeriod
 
 
 class Format(models.TextChoices):
-    CSV = "csv", "CSV"
-    XLSX = "xlsx", "Excel"
-    PDF = "pdf", "PDF"
-    FOCUS = "focus", "FOCUS 1.2"
+    CSV = "csv", later("CSV")
+    XLSX = "xlsx", later("Excel")
+    PDF = "pdf", later("PDF")
+    FOCUS = "focus", later("FOCUS 1.2")
 
 
 class CostExport(models.Model):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from django.utils.translation import gettext
+
 from gpuaas.portal.wording import duration
 
 if TYPE_CHECKING:
@@ -43,25 +45,37 @@ def activity_card(activity: "Activity") -> ActivityCard:
         has_gpus=bool(activity.gpu_active),
         has_tokens=total.total > 0,
         facts=tuple(_facts(activity)),
-        gpu_words=f"GPU activity, {_percent(activity.mean_active)} on average",
-        token_words=f"Tokens: {count(total.prompt_computed)} prompt, "
-        f"{count(total.prompt_cached)} from a cache, {count(total.generated)} generated",
+        gpu_words=gettext("GPU activity, {percent} on average").format(
+            percent=_percent(activity.mean_active)
+        ),
+        token_words=gettext(
+            "Tokens: {count} prompt, {count_2} from a cache, {count_3} generated"
+        ).format(
+            count=count(total.prompt_computed),
+            count_2=count(total.prompt_cached),
+            count_3=count(total.generated),
+        ),
         models=tuple(_row(model, each) for model, each in activity.by_model[:MODELS_SHOWN]),
         drawings=_drawings(activity),
     )
 
 
 def _facts(activity: "Activity") -> list[tuple[str, str]]:
-    found = [("GPUs active", _percent(activity.mean_active))]
+    found = [(gettext("GPUs active"), _percent(activity.mean_active))]
     if activity.energy_kwh is not None and activity.measured_ratio is not None:
-        part = "" if activity.measured_ratio >= _ALL else ", as far as it was measured"
-        found.append(("Energy", f"{activity.energy_kwh:,.3f} kWh{part}"))
+        part = "" if activity.measured_ratio >= _ALL else gettext(", as far as it was measured")
+        found.append((gettext("Energy"), f"{activity.energy_kwh:,.3f} kWh{part}"))
     elif activity.measured_ratio is not None:
-        found.append(("Energy", "not measured: costs take the nameplate"))
-    found.append(("Tokens", count(activity.total.total)))
+        found.append((gettext("Energy"), gettext("not measured: costs take the nameplate")))
+    found.append((gettext("Tokens"), count(activity.total.total)))
     ratio = activity.coverage.ratio
     if ratio is not None:
-        found.append(("Engines seen", f"{_percent(float(ratio))} of the time"))
+        found.append(
+            (
+                gettext("Engines seen"),
+                gettext("{ratio} of the time").format(ratio=_percent(float(ratio))),
+            )
+        )
     return found
 
 
@@ -91,7 +105,7 @@ def _ms(instant: datetime) -> int:
 
 
 def _percent(share: float | None) -> str:
-    return "not seen yet" if share is None else f"{share:.0%}".replace("%", " %")
+    return gettext("not seen yet") if share is None else f"{share:.0%}".replace("%", " %")
 
 
 def count(number: int) -> str:

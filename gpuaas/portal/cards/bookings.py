@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.utils.translation import gettext
+
+from gpuaas.core.language import later
 from gpuaas.portal import wording
 from reservations import lifecycle, selectors
 from reservations.lifecycle import State
@@ -25,7 +28,7 @@ TONE: Final[Mapping[State, str]] = {
     State.CANCELED: "secondary",
     State.FAILED: "danger",
 }
-MODE: Final = {"interactive": "Interactive ML", "inference": "Inference containers"}
+MODE: Final = {"interactive": later("Interactive ML"), "inference": later("Inference containers")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +141,11 @@ def _happening(
     reservation: "Reservation", session: "WorkspaceSession | None", now: datetime
 ) -> str:
     if reservation.state == State.APPROVED:
-        return "Starting" if reservation.starts_at <= now else ""
+        return gettext("Starting") if reservation.starts_at <= now else ""
     if reservation.state != State.ACTIVE or session is None:
         return ""
     if reservation.ends_at <= now:
-        return "Ending"
-    return {"PROVISIONING": "Preparing", "READY": "Ready"}.get(session.state, "Ending")
+        return gettext("Ending")
+    return {"PROVISIONING": gettext("Preparing"), "READY": gettext("Ready")}.get(
+        session.state, "Ending"
+    )

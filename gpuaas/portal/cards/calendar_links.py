@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from gpuaas.core.language import later
+
 if TYPE_CHECKING:
     from gpuaas.feeds.models import CalendarFeed
 
-_WORDS: Final = {"person": "Only what I book", "team": "Team", "pool": "Pool"}
+_WORDS: Final = {"person": later("Only what I book"), "team": later("Team"), "pool": later("Pool")}
 _ICONS: Final = {"person": "user", "team": "users", "pool": "server"}
 
 

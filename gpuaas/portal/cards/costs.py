@@ -6,7 +6,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
+from gpuaas.core.language import later
 from gpuaas.core.money import Money, digits_of
+from gpuaas.portal.wording import in_digits
 from tokenomics.core.groups import Group, whole
 from tokenomics.core.per_million import Denominator, Tokens
 from tokenomics.exports.costs import SAID
@@ -18,15 +22,15 @@ MOST_DRAWN: Final = 12
 _PERCENT: Final = 100
 _SMALL: Final = 100_000
 _STATES: Final = {
-    PeriodState.OPEN: ("info", "Open"),
-    PeriodState.SOFT_CLOSED: ("warning", "Soft closed"),
-    PeriodState.CLOSED: ("success", "Closed"),
+    PeriodState.OPEN: ("info", later("Open")),
+    PeriodState.SOFT_CLOSED: ("warning", later("Soft closed")),
+    PeriodState.CLOSED: ("success", later("Closed")),
 }
 _PARTS: Final = (
-    ("used_minor", "Booked, used"),
-    ("unused_minor", "Booked, unused"),
-    ("idle_minor", "Idle and stranded"),
-    ("other_minor", "Other"),
+    ("used_minor", later("Booked, used")),
+    ("unused_minor", later("Booked, unused")),
+    ("idle_minor", later("Idle and stranded")),
+    ("other_minor", later("Other")),
 )
 
 
@@ -134,7 +138,13 @@ def export_card(export: CostExport, name: str) -> ExportCard:
     done = export.done_at is not None
     part = min(export.lines_done * _PERCENT // export.lines, 99) if export.lines else 0
     size = f"{export.size / 1e6:,.1f} MB" if export.size > _SMALL else f"{export.size:,} bytes"
-    words = size if done else f"{export.lines_done:,} of {export.lines:,} lines"
+    words = (
+        size
+        if done
+        else gettext("{lines_done} of {lines} lines").format(
+            lines_done=f"{export.lines_done:,}", lines=f"{export.lines:,}"
+        )
+    )
     return ExportCard(
         str(export.public_id), name, done, _PERCENT if done else part, words, export.problem
     )
@@ -204,13 +214,13 @@ def _decimal(ratio: Fraction | None) -> Decimal | None:
 
 def money(minor: int, currency: str) -> str:
     """Show an amount with its currency."""
-    return str(Money(minor, currency))
+    return in_digits(str(Money(minor, currency)))
 
 
 def rate(minor: Decimal | None, currency: str) -> str:
     """Show minor units per million tokens in major ones, to four digits."""
     if minor is None:
-        return "no tokens"
+        return gettext("no tokens")
     return f"{minor.scaleb(-digits_of(currency)):,.4f}"
 
 
@@ -234,12 +244,18 @@ def _ratio(part: int, of: int) -> Decimal | None:
 def _figures(total: Group, currency: str) -> tuple[Figure, ...]:
     parts = [(name, getattr(total, column)) for column, name in _PARTS]
     tones = ("success", "warning", "secondary", "info")
-    found = [Figure("Total", money(total.total_minor, currency), "of the month", "primary")]
+    found = [
+        Figure(
+            gettext("Total"), money(total.total_minor, currency), gettext("of the month"), "primary"
+        )
+    ]
     found += [
         Figure(
             name,
             money(amount, currency),
-            f"{percent(_ratio(amount, total.total_minor)) or '0 %'} of the total",
+            gettext("{part} of the total").format(
+                part=percent(_ratio(amount, total.total_minor)) or "0 %"
+            ),
             tone,
         )
         for (name, amount), tone in zip(parts, tones, strict=True)
@@ -252,7 +268,7 @@ def _series(groups: Iterable[Group], currency: str) -> list[dict[str, Any]]:
     listed = list(groups)
     if any(each.used_minor is None for each in listed):
         amounts = [_major(each.total_minor, currency) for each in listed]
-        return [{"name": "Amount", "data": amounts}]
+        return [{"name": gettext("Amount"), "data": amounts}]
     found = []
     for column, name in _PARTS:
         amounts = [_major(getattr(each, column), currency) for each in listed]

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
+
 from gpuaas.inventory.promise import Guarantee
 from gpuaas.portal import wording
 
@@ -78,14 +80,20 @@ def devices_card(
         means=wording.what_guarantee_means(promised),
         note=""
         if promised.is_pinned
-        else f"Which one of {node} a container gets, is decided when it starts.",
+        else gettext("Which one of {node} a container gets, is decided when it starts.").format(
+            node=node
+        ),
         is_shared=promised.guarantee == Guarantee.SHARED,
     )
 
 
 def _line(device: "Device", promised: "Promise", node: str) -> DeviceLine:
     kind = wording.resource(device.resource_name)
-    gpu = "" if device.gpu_index is None else f"GPU {device.gpu_index}, "
+    gpu = (
+        ""
+        if device.gpu_index is None
+        else gettext("GPU {gpu_index}, ").format(gpu_index=device.gpu_index)
+    )
     place = f"{gpu}{node}" if promised.is_pinned else node
     memory, share = wording.gpu_memory(device.memory_mib), wording.compute(device.compute_share)
     return DeviceLine(

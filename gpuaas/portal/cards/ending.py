@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Final
 
+from gpuaas.core.language import later
 from reservations.lifecycle import TRANSITIONS, State
 
-_LOST: Final = (
+_LOST: Final = later(
     "The workspace is shut down and its namespace deleted, with everything in it: "
     "home folder, model cache, running containers. Nothing of it can be brought back."
 )
-_COPY: Final = "Copy or push what you want to keep first."
-_FREE: Final = "The capacity is free for others at once."
-_NOTHING_LOST: Final = "Nothing has been started yet, so nothing is lost."
+_COPY: Final = later("Copy or push what you want to keep first.")
+_FREE: Final = later("The capacity is free for others at once.")
+_NOTHING_LOST: Final = later("Nothing has been started yet, so nothing is lost.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +42,17 @@ GIVE_BACK: Final = Ending(
     target=State.COMPLETED,
     url_name="portal:give_back",
     test_id="confirm-give-back",
-    question="Give it back early?",
-    button="Give back",
-    done="Given back. The workspace is being removed.",
-    meaning="The booking counts as completed.",
+    question=later("Give it back early?"),
+    button=later("Give back"),
+    done=later("Given back. The workspace is being removed."),
+    meaning=later("The booking counts as completed."),
 )
 CANCEL: Final = Ending(
     target=State.CANCELED,
     url_name="portal:cancel",
     test_id="confirm-cancel",
-    question="Cancel this booking?",
-    button="Cancel booking",
-    done="Canceled.",
+    question=later("Cancel this booking?"),
+    button=later("Cancel booking"),
+    done=later("Canceled."),
     meaning="",
 )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext
+
 from gpuaas.inventory import layouts
 from gpuaas.portal.cards.bookings import Badge
 
@@ -152,7 +154,7 @@ def device_card(device: "Device") -> DeviceCard:
     return DeviceCard(
         number=device.pk,
         name=f"{device.resource_name} #{device.ordinal}"
-        + ("" if device.layout_id is None else " (planned layout)"),
+        + ("" if device.layout_id is None else gettext(" (planned layout)")),
         product=device.product,
         memory_mib=device.memory_mib,
         share=f"{device.compute_share * 100:.0f} %",
@@ -167,7 +169,11 @@ def device_card(device: "Device") -> DeviceCard:
 
 def closure_card(closure: "Closure", *, now: datetime) -> ClosureCard:
     """Return the card of ``closure``."""
-    target = f"Pool {closure.pool}" if closure.pool else f"Node {closure.node}"
+    target = (
+        gettext("Pool {pool}").format(pool=closure.pool)
+        if closure.pool
+        else gettext("Node {node}").format(node=closure.node)
+    )
     return ClosureCard(
         number=closure.pk,
         target=target,
@@ -182,11 +188,11 @@ def closure_card(closure: "Closure", *, now: datetime) -> ClosureCard:
 
 def _node_badge(node: "Node") -> Badge:
     if node.is_withdrawn:
-        return Badge("withdrawn", "Out of service", "warning")
+        return Badge("withdrawn", gettext("Out of service"), "warning")
     if not node.is_schedulable:
-        return Badge("unschedulable", "Closed by its cluster", "warning")
+        return Badge("unschedulable", gettext("Closed by its cluster"), "warning")
     if not node.is_ready:
-        return Badge("not_ready", "Not ready", "danger")
+        return Badge("not_ready", gettext("Not ready"), "danger")
     if node.frozen_because:
-        return Badge("frozen", "Nothing starts", "warning")
-    return Badge("ready", "In service", "success")
+        return Badge("frozen", gettext("Nothing starts"), "warning")
+    return Badge("ready", gettext("In service"), "success")

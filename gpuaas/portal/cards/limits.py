@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext
+
+from gpuaas.core.language import later
 from gpuaas.core.money import Money
-from gpuaas.portal.wording import duration, plural
+from gpuaas.portal.wording import duration, in_digits, plural
 
 if TYPE_CHECKING:
     from reservations.facts import Used
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 FULL: Final = 1000  # how wide a meter is drawn
 _NEARLY: Final = Fraction(4, 5)
-NO_LIMIT: Final = "No limit"
+NO_LIMIT: Final = later("No limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ class Meter:
     @property
     def words(self) -> str:
         """What the picture says, for those who do not see it."""
-        return f"{self.used} of {self.most} used, {self.left}"
+        return gettext("{used} of {most} used, {left}").format(
+            used=self.used, most=self.most, left=self.left
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,11 @@ def budget_meter(most: int | None, used: "Used", currency: str) -> Meter:
     """Return what is used of this month's budget: ``most`` in minor units, None for no limit."""
 
     def say(minor: int) -> str:
-        return str(Money(minor, currency))
+        return in_digits(str(Money(minor, currency)))
 
     actual, committed = used.actual_minor, used.spent_minor - used.actual_minor
     return meter(
-        "Budget this month",
+        gettext("Budget this month"),
         used.month.starts_at,
         [
             (Fraction(actual), "actual", f"{say(actual)} used"),
@@ -91,7 +96,7 @@ def budget_meter(most: int | None, used: "Used", currency: str) -> Meter:
 
 def _hours(most: int | None, used: "Used") -> Meter:
     return meter(
-        "GPU-hours this week",
+        gettext("GPU-hours this week"),
         used.week.starts_at,
         [(used.gpu_hours, "actual", "")],
         most=None if most is None else Fraction(most),
@@ -101,7 +106,7 @@ def _hours(most: int | None, used: "Used") -> Meter:
 
 def _units(most: int | None, used: "Used") -> Meter:
     return meter(
-        "Units at once",
+        gettext("Units at once"),
         None,
         [(Fraction(used.units_now), "actual", "")],
         most=None if most is None else Fraction(most),
@@ -146,9 +151,12 @@ def _parts(amounts: list[tuple[Fraction, str, str]], *, most: Fraction) -> Itera
 
 def _others(rules: "TeamRules", currency: str) -> Iterator[tuple[str, str]]:
     if rules.longest_minutes is not None:
-        yield "Longest booking", minutes(rules.longest_minutes)
+        yield gettext("Longest booking"), minutes(rules.longest_minutes)
     if rules.horizon_days is not None:
-        yield "Books ahead", f"{plural(rules.horizon_days, 'day')} at most"
+        yield (
+            gettext("Books ahead"),
+            gettext("{plural} at most").format(plural=plural(rules.horizon_days, "day")),
+        )
     above = approval_words(
         rules.approval_above_units,
         rules.approval_above_minutes,
@@ -156,7 +164,7 @@ def _others(rules: "TeamRules", currency: str) -> Iterator[tuple[str, str]]:
         currency,
     )
     if above:
-        yield "Needs approval", above
+        yield gettext("Needs approval"), above
 
 
 def approval_words(
@@ -165,14 +173,14 @@ def approval_words(
     """Return above what somebody has to approve; empty where nobody has to."""
     found = []
     if units is not None:
-        found.append(f"more than {plural(units, 'unit')}")
+        found.append(gettext("more than {plural}").format(plural=plural(units, "unit")))
     if length_minutes is not None:
-        found.append(f"longer than {minutes(length_minutes)}")
+        found.append(gettext("longer than {minutes}").format(minutes=minutes(length_minutes)))
     if cost_minor is not None:
-        found.append(f"dearer than {Money(cost_minor, currency)}")
+        found.append(gettext("dearer than {money}").format(money=Money(cost_minor, currency)))
     return ", ".join(found)
 
 
 def minutes(number: int) -> str:
     """Return a length that is kept in minutes; none of it is ``0 min``."""
-    return duration(timedelta(minutes=number)) if number else "0 min"
+    return duration(timedelta(minutes=number)) if number else gettext("0 min")

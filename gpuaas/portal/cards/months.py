@@ -6,12 +6,15 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from django.utils.translation import gettext
+
+from gpuaas.core.language import later
 from gpuaas.portal.cards.costs import money
 from tokenomics.core.lines import NS_PER_HOUR
 from tokenomics.models import CostAdjustment, CostPeriod
 from tokenomics.selectors.costs import Reconciliation
 
-_NO_CENTRE: Final = "(no cost centre)"
+_NO_CENTRE: Final = later("(no cost centre)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def reconciliation_card(found: Reconciliation, period: CostPeriod) -> Reconcilia
         is_even=found.is_even,
         balances=tuple(
             BalanceCard(
-                pool=each.pool or "no pool",
+                pool=each.pool or gettext("no pool"),
                 category=each.category.capitalize(),
                 due=money(each.due_minor, currency),
                 paid=money(each.paid_minor, currency),

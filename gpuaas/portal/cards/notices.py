@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from gpuaas.core.language import later
 from gpuaas.notifications import wording
 from gpuaas.notifications.events import EVENTS, Channel
 
@@ -26,15 +27,19 @@ _LOOK: Final[Mapping[str, tuple[str, str]]] = {
     "device.failed": ("cpu", "danger"),
 }
 _GROUPS: Final = {
-    "reservation": "My bookings",
-    "session": "My bookings",
-    "membership": "My teams",
-    "budget": "My teams",
-    "device": "Hardware",
-    "node": "Hardware",
-    "layout": "Hardware",
+    "reservation": later("My bookings"),
+    "session": later("My bookings"),
+    "membership": later("My teams"),
+    "budget": later("My teams"),
+    "device": later("Hardware"),
+    "node": later("Hardware"),
+    "layout": later("Hardware"),
 }
-CHANNEL: Final = {Channel.PORTAL: "Here", Channel.EMAIL: "E-mail", Channel.WEBHOOK: "Webhook"}
+CHANNEL: Final = {
+    Channel.PORTAL: later("Here"),
+    Channel.EMAIL: later("E-mail"),
+    Channel.WEBHOOK: later("Webhook"),
+}
 
 
 @dataclass(frozen=True, slots=True)

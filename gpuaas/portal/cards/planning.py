@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from gpuaas.core.language import later
 from gpuaas.portal.cards.scenario_fields import Group, groups
 from tokenomics import documents
 from tokenomics.core import report
@@ -18,18 +19,18 @@ from tokenomics.core.scenario import PriceList, Scenario
 from tokenomics.core.sizing import Verdict as Size
 
 _TONES: Final[Mapping[str, tuple[str, str]]] = {
-    Size.RIGHT: ("success", "Right"),
-    Size.OVER: ("warning", "Over"),
-    Size.UNDER: ("danger", "Under"),
-    Size.INFEASIBLE: ("danger", "Infeasible"),
-    Owning.OWN_ALWAYS: ("success", "Own, always"),
-    Owning.BREAK_EVEN: ("info", "Breaks even"),
-    Owning.CLOUD_ALWAYS: ("warning", "Cloud, always"),
-    Owning.NEVER: ("warning", "Never"),
-    Project.CLOUD: ("info", "The cloud is cheaper"),
-    Project.BOOK: ("success", "Book it"),
-    Project.BUY: ("success", "Buy"),
-    Project.TOO_LARGE: ("danger", "Too large"),
+    Size.RIGHT: ("success", later("Right")),
+    Size.OVER: ("warning", later("Over")),
+    Size.UNDER: ("danger", later("Under")),
+    Size.INFEASIBLE: ("danger", later("Infeasible")),
+    Owning.OWN_ALWAYS: ("success", later("Own, always")),
+    Owning.BREAK_EVEN: ("info", later("Breaks even")),
+    Owning.CLOUD_ALWAYS: ("warning", later("Cloud, always")),
+    Owning.NEVER: ("warning", later("Never")),
+    Project.CLOUD: ("info", later("The cloud is cheaper")),
+    Project.BOOK: ("success", later("Book it")),
+    Project.BUY: ("success", later("Buy")),
+    Project.TOO_LARGE: ("danger", later("Too large")),
 }
 _PARTS: Final = ("capital", "maintenance", "other", "power", "cooling")
 _LOW, _HIGH = Decimal("0.4"), Decimal("0.8")

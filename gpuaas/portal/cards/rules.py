@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
+
 from gpuaas.core.money import Money
 from gpuaas.portal.cards.limits import approval_words, minutes
 from gpuaas.portal.cards.teams import name_of
@@ -41,32 +43,58 @@ def rule_lines(rules: "PoolRules", *, currency: str) -> tuple[RuleLine, ...]:
 
 
 def _lines(rules: "PoolRules", currency: str) -> Iterator[RuleLine]:
-    yield _length("Shortest booking", rules.shortest_minutes, duration(policy.SHORTEST))
-    yield _length("Longest booking", rules.longest_minutes, duration(policy.LONGEST))
+    yield _length(gettext("Shortest booking"), rules.shortest_minutes, duration(policy.SHORTEST))
+    yield _length(gettext("Longest booking"), rules.longest_minutes, duration(policy.LONGEST))
     days = rules.horizon_days
     ahead = policy.HORIZON // timedelta(days=1) if days is None else days
-    yield RuleLine("Opens", f"{plural(ahead, 'day')} ahead", days is not None)
-    yield _length("Lead time", rules.lead_time_minutes, "none: book and start at once")
-    yield _length("Pause between a team's bookings", rules.cool_down_minutes, "none")
-    yield _count("A team's units at once", rules.concurrent_units, "unit")
-    yield _count("A team's GPU-hours a week", rules.gpu_hours_per_week, "GPU-hour")
+    yield RuleLine(gettext("Opens"), f"{plural(ahead, 'day')} ahead", days is not None)
+    yield _length(
+        gettext("Lead time"), rules.lead_time_minutes, gettext("none: book and start at once")
+    )
+    yield _length(gettext("Pause between a team's bookings"), rules.cool_down_minutes, "none")
+    yield _count(gettext("A team's units at once"), rules.concurrent_units, "unit")
+    yield _count(
+        gettext("A team's GPU-hours a week"), rules.gpu_hours_per_week, gettext("GPU-hour")
+    )
     if rules.quiet_from is None or rules.quiet_until is None:
-        yield RuleLine("Quiet hours", "none", is_set=False)
+        yield RuleLine(gettext("Quiet hours"), "none", is_set=False)
     else:
-        hours = f"from {rules.quiet_from:%H:%M} until {rules.quiet_until:%H:%M}"
-        yield RuleLine("Quiet hours", f"nothing starts {hours}, {rules.time_zone}", is_set=True)
-    yield _length("Given back if nobody comes for", rules.no_show_minutes, "never for that")
-    yield _length("Warned if nothing works for", rules.idle_minutes, "never")
-    yield _length("Paused if nothing works for", rules.idle_pause_minutes, "never")
-    yield _length("Given back if nothing works for", rules.idle_release_minutes, "never for that")
+        hours = gettext("from {quiet_from} until {quiet_until}").format(
+            quiet_from=f"{rules.quiet_from:%H:%M}", quiet_until=f"{rules.quiet_until:%H:%M}"
+        )
+        yield RuleLine(
+            gettext("Quiet hours"),
+            gettext("nothing starts {hours}, {time_zone}").format(
+                hours=hours, time_zone=rules.time_zone
+            ),
+            is_set=True,
+        )
+    yield _length(
+        gettext("Given back if nobody comes for"), rules.no_show_minutes, gettext("never for that")
+    )
+    yield _length(gettext("Warned if nothing works for"), rules.idle_minutes, "never")
+    yield _length(gettext("Paused if nothing works for"), rules.idle_pause_minutes, "never")
+    yield _length(
+        gettext("Given back if nothing works for"),
+        rules.idle_release_minutes,
+        gettext("never for that"),
+    )
     above = approval_words(
         rules.approval_above_units,
         rules.approval_above_minutes,
         rules.approval_above_cost_minor,
         currency,
     )
-    by = "a team's manager" if rules.managers_may_approve else "a platform administrator"
-    yield RuleLine("Needs approval", f"{above}; by {by}" if above else "nothing", bool(above))
+    by = (
+        gettext("a team's manager")
+        if rules.managers_may_approve
+        else gettext("a platform administrator")
+    )
+    yield RuleLine(
+        gettext("Needs approval"),
+        gettext("{above}; by {by}").format(above=above, by=by) if above else "nothing",
+        bool(above),
+    )
 
 
 def _length(name: str, number: int | None, otherwise: str) -> RuleLine:
@@ -75,7 +103,7 @@ def _length(name: str, number: int | None, otherwise: str) -> RuleLine:
 
 
 def _count(name: str, number: int | None, one: str) -> RuleLine:
-    words = "no limit" if number is None else plural(number, one)
+    words = gettext("no limit") if number is None else plural(number, one)
     return RuleLine(name, words, number is not None)
 
 

@@ -8,41 +8,49 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
+from gpuaas.core.language import later
+
 _STEP: Final = re.compile(r"[a-z_]+|\d+")
 _SPACES: Final = re.compile(r"\s+")
 
 _PLATFORM: Final = (
     ("gpus", "GPUs"),
-    ("servers", "Servers"),
-    ("electricity_price_per_kwh", "Electricity, per kWh"),
+    ("servers", later("Servers")),
+    ("electricity_price_per_kwh", later("Electricity, per kWh")),
     ("pue", "PUE"),
 )
-_ASSET: Final = (("price", "Price"), ("life_years", "Life, years"))
+_ASSET: Final = (("price", later("Price")), ("life_years", later("Life, years")))
 _MODEL: Final = (
-    ("replicas", "Replicas"),
-    ("tokens_per_second", "Tokens a second"),
-    ("demand_tokens_per_year", "Demand, tokens a year"),
+    ("replicas", later("Replicas")),
+    ("tokens_per_second", later("Tokens a second")),
+    ("demand_tokens_per_year", later("Demand, tokens a year")),
 )
 _PARTS: Final = (
     (
         "sizing",
-        "Sizing",
+        later("Sizing"),
         (
-            ("peak_factor", "Peak over mean"),
-            ("availability", "Availability, 0 to 1"),
-            ("max_utilisation", "Highest utilisation, 0 to 1"),
-            ("budget_per_year", "Budget a year"),
+            ("peak_factor", later("Peak over mean")),
+            ("availability", later("Availability, 0 to 1")),
+            ("max_utilisation", later("Highest utilisation, 0 to 1")),
+            ("budget_per_year", later("Budget a year")),
         ),
     ),
     (
         "project",
-        "Proof of concept",
-        (("months", "Months"), ("tokens_per_month", "Tokens a month")),
+        later("Proof of concept"),
+        (("months", later("Months")), ("tokens_per_month", later("Tokens a month"))),
     ),
     (
         "agents",
-        "Agents",
-        (("agents", "Agents"), ("rounds", "Rounds"), ("runs_per_month", "Runs a month")),
+        later("Agents"),
+        (
+            ("agents", later("Agents")),
+            ("rounds", later("Rounds")),
+            ("runs_per_month", later("Runs a month")),
+        ),
     ),
 )
 # These may be left out of a document: an empty field takes them out.
@@ -71,9 +79,9 @@ def groups(document: Mapping[str, Any]) -> list[Group]:
     platform = document["platform"]
     found = [
         Group(
-            "Platform",
+            gettext("Platform"),
             (
-                _field(document, "utilisation", "Utilisation, 0 to 1"),
+                _field(document, "utilisation", gettext("Utilisation, 0 to 1")),
                 *_fields(platform, "platform.", _PLATFORM),
             ),
         )
@@ -91,10 +99,15 @@ def groups(document: Mapping[str, Any]) -> list[Group]:
             found.append(Group(title, tuple(_fields(part, f"{name}.", wanted_of_part))))
     if routes := document.get("routes"):
         shares = (
-            _field(row, "token_ratio", f"{row['name']}, 0 to 1", at=f"routes[{number}].")
+            _field(
+                row,
+                "token_ratio",
+                gettext("{row}, 0 to 1").format(row=row["name"]),
+                at=f"routes[{number}].",
+            )
             for number, row in enumerate(routes)
         )
-        found.append(Group("Routes, share of tokens", tuple(shares)))
+        found.append(Group(gettext("Routes, share of tokens"), tuple(shares)))
     return found
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.utils.translation import gettext
+
+from gpuaas.core.language import later
 from gpuaas.portal import wording
 from gpuaas.portal.cards.bookings import Badge, badge
 from reservations.lifecycle import State
@@ -14,7 +17,11 @@ from reservations.lifecycle import State
 if TYPE_CHECKING:
     from reservations.models import Series, SeriesOccurrence
 
-EVERY: Final = {"day": "every day", "weekday": "every weekday", "week": "every week"}
+EVERY: Final = {
+    "day": later("every day"),
+    "weekday": later("every weekday"),
+    "week": later("every week"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +85,9 @@ def _card(series: "Series", each: "SeriesOccurrence") -> OccurrenceCard:
     if booked:
         shown = badge(State(booked.state))
     elif each.code:
-        shown = Badge("REFUSED", "Not booked", "danger")
+        shown = Badge("REFUSED", gettext("Not booked"), "danger")
     else:
-        shown = Badge("UNDECIDED", "Under way", "secondary")
+        shown = Badge("UNDECIDED", gettext("Under way"), "secondary")
     message = each.message
     return OccurrenceCard(
         number=each.number,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext
+
 from gpuaas.core.modes import AllocationMode
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def examples_for(reservation: "Reservation") -> tuple[ServeExample, ...]:
     """
     is_interactive = reservation.mode == AllocationMode.INTERACTIVE.value
     slots = reservation.units - 1 if is_interactive else reservation.units
-    small = ServeExample("A small model on the CPU", "serve ollama qwen3:0.6b --slots 0")
+    small = ServeExample(gettext("A small model on the CPU"), "serve ollama qwen3:0.6b --slots 0")
     if slots < 1:
         return (small,)
     spread = f" --slots {slots}" if slots > 1 else ""
@@ -36,9 +38,11 @@ def examples_for(reservation: "Reservation") -> tuple[ServeExample, ...]:
         if reservation.resource_name == _WHOLE
         else "Qwen/Qwen2.5-7B-Instruct"
     )
-    over = f"over {slots} slots" if slots > 1 else "on one slot"
+    over = (
+        gettext("over {slots} slots").format(slots=slots) if slots > 1 else gettext("on one slot")
+    )
     return (
-        ServeExample(f"With vLLM, {over}", f"serve vllm {model}{spread}"),
-        ServeExample("With Ollama", "serve ollama qwen3:8b"),
+        ServeExample(gettext("With vLLM, {over}").format(over=over), f"serve vllm {model}{spread}"),
+        ServeExample(gettext("With Ollama"), "serve ollama qwen3:8b"),
         small,
     )

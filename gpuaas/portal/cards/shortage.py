@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
+
 from gpuaas.portal import wording
 from reservations.capacity import Window
 
@@ -43,7 +45,7 @@ def shortage_of(
 ) -> Shortage:
     """Return how the form explains a full pool, and what can be had instead."""
     return Shortage(
-        headline="There is no room for this in that window.",
+        headline=gettext("There is no room for this in that window."),
         lines=_lines(full),
         windows=tuple(chip_of(each, what="") for each in windows),
         others=tuple(chip_of(each, what=_what(each)) for each in others),
@@ -52,7 +54,9 @@ def shortage_of(
 
 def _what(chance: "chances.Chance") -> str:
     said = f"{wording.amount(chance.wish.units, chance.wish.resource_name)}, {chance.pool}"
-    return f"{said}, less than you asked for" if chance.is_smaller else said
+    return (
+        gettext("{said}, less than you asked for").format(said=said) if chance.is_smaller else said
+    )
 
 
 def chip_of(chance: "chances.Chance", *, what: str) -> Chip:
@@ -68,15 +72,17 @@ def _lines(full: "PoolFull") -> tuple[str, ...]:
     said = (
         (name, wanted.devices, free.devices, str),
         ("CPU", wanted.cpu_millicores, free.cpu_millicores, wording.cores),
-        ("Memory", wanted.memory_mib, free.memory_mib, wording.memory),
-        ("Storage", wanted.storage_gib, free.storage_gib, wording.storage),
+        (gettext("Memory"), wanted.memory_mib, free.memory_mib, wording.memory),
+        (gettext("Storage"), wanted.storage_gib, free.storage_gib, wording.storage),
     )
     lines = [
-        f"{what}: you asked for {say(much)}, {say(left)} free throughout on one server"
+        gettext("{what}: you asked for {say}, {say_2} free throughout on one server").format(
+            what=what, say=say(much), say_2=say(left)
+        )
         for what, much, left, say in said
         if much > left
     ]
-    return tuple(lines) or ("No server has all of it free at the same time",)
+    return tuple(lines) or (gettext("No server has all of it free at the same time"),)
 
 
 def in_whole_minutes(window: Window) -> Window:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext
+
 from gpuaas.portal.cards.bookings import can_open, fingerprint
 from gpuaas.portal.cards.devices import DevicesCard
 from reservations import history, lifecycle, selectors
@@ -118,29 +120,33 @@ def _now(reservation: "Reservation", session: "WorkspaceSession | None", now: da
 def _not_yet(reservation: "Reservation") -> Now:
     if reservation.state == State.WAITLISTED:
         return Now(
-            "In line",
-            "When capacity frees and it is your turn, it is held for you and you are told.",
+            gettext("In line"),
+            gettext(
+                "When capacity frees and it is your turn, it is held for you and you are told."
+            ),
             "secondary",
             "clock",
             reservation.starts_at,
-            "Would start in",
+            gettext("Would start in"),
         )
     if reservation.pending_on == PendingOn.REQUESTER:
         return Now(
-            "Held for you",
-            "Take it in time, or the next in line gets it.",
+            gettext("Held for you"),
+            gettext("Take it in time, or the next in line gets it."),
             "warning",
             "alert-triangle",
             reservation.held_until,
-            "Held for",
+            gettext("Held for"),
         )
     return Now(
-        "Waiting for approval",
-        "It is held for you: nobody else can book it while somebody who may approve it decides.",
+        gettext("Waiting for approval"),
+        gettext(
+            "It is held for you: nobody else can book it while somebody who may approve it decides."
+        ),
         "warning",
         "clock",
         reservation.held_until,
-        "Held for",
+        gettext("Held for"),
     )
 
 
@@ -148,34 +154,43 @@ def _before(reservation: "Reservation", now: datetime) -> Now:
     flag = selectors.flag_of(reservation)
     if flag is not None and now >= reservation.starts_at:
         return Now(
-            "Waiting for its hardware",
-            f"{flag.detail}. It starts as soon as that is well, or when another place is free.",
+            gettext("Waiting for its hardware"),
+            gettext(
+                "{detail}. It starts as soon as that is well, or when another place is free."
+            ).format(detail=flag.detail),
             "danger",
             "alert-triangle",
         )
     why = selectors.why_it_waits(reservation, now=now)
     if why:
         return Now(
-            "Waiting for its GPU",
-            f"{why}. It starts as soon as the GPUs there can be relied on.",
+            gettext("Waiting for its GPU"),
+            gettext("{why}. It starts as soon as the GPUs there can be relied on.").format(why=why),
             "warning",
             "alert-triangle",
         )
     if now < reservation.starts_at:
         return Now(
-            "Booked",
-            "Your workspace is prepared when the window opens; you need not be there.",
+            gettext("Booked"),
+            gettext("Your workspace is prepared when the window opens; you need not be there."),
             "info",
             "calendar-event",
             reservation.starts_at,
-            "Starts in",
+            gettext("Starts in"),
         )
     if now - reservation.starts_at < OVERDUE:
-        return Now("Starting", "The window is open: preparation begins now.", "info", "clock")
+        return Now(
+            gettext("Starting"),
+            gettext("The window is open: preparation begins now."),
+            "info",
+            "clock",
+        )
     return Now(
-        "Waiting for the platform",
-        "The window is open, but nobody has begun to prepare the workspace. "
-        "The platform catches up by itself; if this stays, tell your platform administrator.",
+        gettext("Waiting for the platform"),
+        gettext(
+            "The window is open, but nobody has begun to prepare the workspace. "
+            "The platform catches up by itself; if this stays, tell your platform administrator."
+        ),
         "warning",
         "alert-triangle",
     )
@@ -183,39 +198,50 @@ def _before(reservation: "Reservation", now: datetime) -> Now:
 
 def _during(reservation: "Reservation", session: "WorkspaceSession", now: datetime) -> Now:
     if session.state == "STOPPING" or reservation.ends_at <= now:
-        return Now("Ending", "The workspace is being removed.", "secondary", "clock")
-    left: tuple[datetime, str] = (reservation.ends_at, "Time left")
+        return Now(
+            gettext("Ending"), gettext("The workspace is being removed."), "secondary", "clock"
+        )
+    left: tuple[datetime, str] = (reservation.ends_at, gettext("Time left"))
     if session.last_error:
         return Now(
-            "Something went wrong; the platform is trying again",
+            gettext("Something went wrong; the platform is trying again"),
             _as_sentence(session.last_error),
             "warning",
             "alert-triangle",
             *left,
         )
     if session.state == "PROVISIONING":
-        waiting = f"Waiting: {session.waiting_for}." if session.waiting_for else "It takes moments."
-        return Now("Preparing your workspace", waiting, "info", "clock", *left)
+        waiting = (
+            gettext("Waiting: {waiting_for}.").format(waiting_for=session.waiting_for)
+            if session.waiting_for
+            else gettext("It takes moments.")
+        )
+        return Now(gettext("Preparing your workspace"), waiting, "info", "clock", *left)
     if session.paused_at is not None:
         return Now(
-            "Paused",
-            "Nothing worked in it for a while, so its workspace was stopped. Its files and its GPUs"
-            " stay yours until the window ends: resume it, or give it back.",
+            gettext("Paused"),
+            gettext(
+                "Nothing worked in it for a while, so its workspace was stopped. Its files and its"
+                " GPUs stay yours until the window ends: resume it, or give it back."
+            ),
             "warning",
             "clock",
             *left,
         )
     if session.waiting_for:
         return Now(
-            "Ready, and being repaired",
-            f"Waiting: {session.waiting_for}.",
+            gettext("Ready, and being repaired"),
+            gettext("Waiting: {waiting_for}.").format(waiting_for=session.waiting_for),
             "warning",
             "alert-triangle",
             *left,
         )
     return Now(
-        "Your workspace is ready",
-        "Save your work elsewhere before the window ends: everything in the workspace goes then.",
+        gettext("Your workspace is ready"),
+        gettext(
+            "Save your work elsewhere before the window ends: everything in the workspace goes"
+            " then."
+        ),
         "success",
         "circle-check",
         *left,
@@ -225,14 +251,14 @@ def _during(reservation: "Reservation", session: "WorkspaceSession", now: dateti
 def _after(reservation: "Reservation", session: "WorkspaceSession | None", state: State) -> Now:
     reason = reservation.state_reason
     if state == State.FAILED:
-        return Now("It failed", _as_sentence(reason), "danger", "alert-triangle")
-    word = "Canceled" if state == State.CANCELED else "Completed"
+        return Now(gettext("It failed"), _as_sentence(reason), "danger", "alert-triangle")
+    word = gettext("Canceled") if state == State.CANCELED else gettext("Completed")
     if session is None:
-        gone = "No workspace was started."
+        gone = gettext("No workspace was started.")
     elif session.state == "ENDED":
-        gone = "The workspace and everything in it is gone."
+        gone = gettext("The workspace and everything in it is gone.")
     else:
-        gone = "The workspace is being removed."
+        gone = gettext("The workspace is being removed.")
     icon = "ban" if state == State.CANCELED else "check"
     return Now(word, f"{_as_sentence(reason)} {gone}".strip(), "secondary", icon)
 
@@ -244,10 +270,13 @@ def _steps(reservation: "Reservation", session: "WorkspaceSession | None") -> tu
     over = state in lifecycle.TERMINAL
     ended_at = reservation.state_changed_at if over else None
     moments: Sequence[tuple[str, datetime | None]] = (
-        ("Asked" if state in lifecycle.IS_NO_BOOKING_YET else "Approved", reservation.created_at),
-        ("Preparing", opened_at),
-        ("Ready", ready_at),
-        ("Ended", ended_at),
+        (
+            gettext("Asked") if state in lifecycle.IS_NO_BOOKING_YET else gettext("Approved"),
+            reservation.created_at,
+        ),
+        (gettext("Preparing"), opened_at),
+        (gettext("Ready"), ready_at),
+        (gettext("Ended"), ended_at),
     )
     reached = [index for index, (_, at) in enumerate(moments) if at is not None]
     last = reached[-1]

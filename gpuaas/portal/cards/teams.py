@@ -5,7 +5,10 @@ from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext
+
 from gpuaas.accounts.models import MembershipRole, MembershipSource
+from gpuaas.core.language import later
 from gpuaas.portal.cards.bookings import Badge
 
 if TYPE_CHECKING:
@@ -16,9 +19,9 @@ if TYPE_CHECKING:
 
 _TONES: Final = {"manager": "primary", "member": "success", "viewer": "secondary"}
 _MEANING: Final = {
-    MembershipRole.MEMBER: "books, and changes the team's bookings",
-    MembershipRole.MANAGER: "besides, looks after members and approves",
-    MembershipRole.VIEWER: "sees everything of the team and books nothing",
+    MembershipRole.MEMBER: later("books, and changes the team's bookings"),
+    MembershipRole.MANAGER: later("besides, looks after members and approves"),
+    MembershipRole.VIEWER: later("sees everything of the team and books nothing"),
 }
 ROLES: Final = tuple((role.value, role.label, _MEANING[role]) for role in MembershipRole)
 
@@ -77,7 +80,7 @@ def member_card(membership: "Membership", *, reader: "User", now: datetime) -> M
         username=person.username,
         initials="".join(word[0] for word in name.split()[:2]).upper(),
         role=role_badge(membership.role),
-        granted_by="the directory" if is_from_directory else name_of(by),
+        granted_by=gettext("the directory") if is_from_directory else name_of(by),
         granted_at=membership.granted_at,
         expires_at=membership.expires_at,
         is_over=not membership.is_current(now),
@@ -93,7 +96,7 @@ def role_badge(role: str) -> Badge:
 
 def name_of(person: "User | None") -> str:
     """Return what a person is called; nobody is the installation itself."""
-    return (person.get_full_name() or person.username) if person else "set up at the start"
+    return (person.get_full_name() or person.username) if person else gettext("set up at the start")
 
 
 def hours_facts(rows: "Iterable[Usage]") -> tuple[tuple[str, str], ...]:
@@ -105,8 +108,14 @@ def hours_facts(rows: "Iterable[Usage]") -> tuple[tuple[str, str], ...]:
     reclaimed = sum((each.reclaimed_gpu_hours for each in rows), Fraction())
     back = _hours(returned)
     if reclaimed:
-        back += f", {_hours(reclaimed)} of them because nobody came, or used them any more"
-    return (("Booked", _hours(booked)), ("Used so far", _hours(used)), ("Returned", back))
+        back += gettext(", {hours} of them because nobody came, or used them any more").format(
+            hours=_hours(reclaimed)
+        )
+    return (
+        (gettext("Booked"), _hours(booked)),
+        (gettext("Used so far"), _hours(used)),
+        (gettext("Returned"), back),
+    )
 
 
 def _hours(hours: Fraction) -> str:

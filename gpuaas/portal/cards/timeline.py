@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
+from gpuaas.core.language import later
 from gpuaas.inventory.promise import Guarantee
 from gpuaas.portal import wording
 from reservations import timetable
@@ -24,7 +26,12 @@ if TYPE_CHECKING:
 DAYS: Final = {"day": 1, "week": 7, "fortnight": 14}
 DAY: Final = timedelta(days=1)
 SHADES: Final = 4
-WHOSE: Final = {OWN: "Mine", "team": "My team's", OTHERS: "Others'", ABSENT: "Nobody's"}
+WHOSE: Final = {
+    OWN: later("Mine"),
+    "team": later("My team's"),
+    OTHERS: later("Others'"),
+    ABSENT: later("Nobody's"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ class Line:
 
 _KINDS: Final = {
     Guarantee.EXCLUSIVE: "exclusive",
-    Guarantee.TIME_SHARED: "yours, time-shared",
+    Guarantee.TIME_SHARED: later("yours, time-shared"),
     Guarantee.SHARED: "shared",
 }
 
@@ -179,13 +186,19 @@ def device_name(row: "Row") -> str:
     """Return how a device is called on its node."""
     name = wording.resource(row.device.resource_name)
     if row.device.layout_id is not None:
-        return f"{name} of GPU {row.device.gpu_index}, as planned"
+        return gettext("{name} of GPU {gpu_index}, as planned").format(
+            name=name, gpu_index=row.device.gpu_index
+        )
     return f"{name} #{row.device.ordinal}"
 
 
 def _row_title(row: "Row") -> str:
     name, planned = _short(row.device.resource_name), row.device.layout_id is not None
-    return f"{name} · planned" if planned else f"{name} · {row.device.ordinal}"
+    return (
+        gettext("{name} · planned").format(name=name)
+        if planned
+        else f"{name} · {row.device.ordinal}"
+    )
 
 
 def promised(row: "Row") -> str:
@@ -208,9 +221,9 @@ def _short(resource_name: str) -> str:
 def about(entry: "Entry") -> str:
     """Return what may be said of a booking: of others' that it is there."""
     if entry.whose == OTHERS:
-        return "Booked"
+        return gettext("Booked")
     if entry.whose == ABSENT:
-        return "Its GPU is cut otherwise then"
+        return gettext("Its GPU is cut otherwise then")
     return " · ".join(part for part in (entry.purpose, entry.by, entry.team) if part)
 
 
@@ -240,7 +253,12 @@ def as_json(sheet: Sheet, *, now: datetime) -> dict[str, Any]:
     free = sheet.free()
     names = sorted(free, key=lambda name: (name != "nvidia.com/gpu", name))
     rows: list[dict[str, Any]] = [
-        {"id": f"free/{name}", "title": f"Free {_short(name)}", "kind": "free"} for name in names
+        {
+            "id": f"free/{name}",
+            "title": gettext("Free {short}").format(short=_short(name)),
+            "kind": "free",
+        }
+        for name in names
     ]
     for node, on_it in groupby(sheet.rows, key=lambda row: row.device.node):
         devices = [
@@ -283,7 +301,7 @@ def _strip(name: str, run: Free) -> dict[str, Any]:
         "end": _text(run.ends_at),
         "title": str(run.free),
         "kind": f"heat-{run.shade}",
-        "label": f"{run.free} of {run.total} free",
+        "label": gettext("{free} of {total} free").format(free=run.free, total=run.total),
     }
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
+
 from gpuaas.portal.cards.bookings import Badge
 
 if TYPE_CHECKING:
@@ -30,11 +32,11 @@ def token_card(token: "ApiToken", *, now: datetime) -> TokenCard:
     """Return the card of ``token``."""
     is_live = token.is_live(now)
     if is_live:
-        badge = Badge("live", "Works", "success")
+        badge = Badge("live", gettext("Works"), "success")
     elif token.revoked_at:
-        badge = Badge("revoked", "Revoked", "secondary")
+        badge = Badge("revoked", gettext("Revoked"), "secondary")
     else:
-        badge = Badge("over", "Expired", "secondary")
+        badge = Badge("over", gettext("Expired"), "secondary")
     return TokenCard(
         public_id=token.public_id,
         name=token.name,

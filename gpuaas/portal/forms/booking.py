@@ -11,8 +11,10 @@ from django import forms
 from django.core import signing
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from gpuaas.core.language import later
 from gpuaas.core.modes import AllocationMode
 from gpuaas.portal.cards.types import TypeChoice
 from reservations import policy
@@ -28,20 +30,20 @@ MORNING, UNTIL = "morning", "until"
 HOURS: Final = {"1h": 1, "2h": 2, "4h": 4, "8h": 8}
 LENGTHS: Final = (
     *((value, f"{hours} h") for value, hours in HOURS.items()),
-    (MORNING, "Until 9:00 next day"),
-    (UNTIL, "Until …"),
+    (MORNING, later("Until 9:00 next day")),
+    (UNTIL, later("Until …")),
 )
 ONCE: Final = ""
 REPEATS: Final = (
-    (ONCE, "Once"),
-    (Every.DAY.value, "Every day"),
-    (Every.WEEKDAY.value, "Every weekday, Monday to Friday"),
-    (Every.WEEK.value, "Every week, on that day"),
+    (ONCE, later("Once")),
+    (Every.DAY.value, later("Every day")),
+    (Every.WEEKDAY.value, later("Every weekday, Monday to Friday")),
+    (Every.WEEK.value, later("Every week, on that day")),
 )
 ZONES: Final = frozenset(available_timezones())
 MODES: Final = (
-    (AllocationMode.INTERACTIVE.value, "Interactive ML"),
-    (AllocationMode.INFERENCE.value, "Inference containers"),
+    (AllocationMode.INTERACTIVE.value, later("Interactive ML")),
+    (AllocationMode.INFERENCE.value, later("Inference containers")),
 )
 # How much CPU, memory and storage goes with the devices, measured by the fair share.
 SIZES: Final = (("half", _("Half of it")), ("fair", _("Fair share")), ("double", _("Twice of it")))
@@ -67,7 +69,7 @@ class MomentField(forms.Field):
         except ValueError:
             at = None
         if at is None:
-            raise forms.ValidationError("Enter a date and a time.", code="invalid")
+            raise forms.ValidationError(gettext("Enter a date and a time."), code="invalid")
         aware = at if at.tzinfo else at.replace(tzinfo=timezone.get_current_timezone())
         return aware.astimezone(UTC)
 
@@ -77,9 +79,11 @@ class BookingForm(forms.Form):
 
     key = forms.CharField(widget=forms.HiddenInput)
     team = forms.ChoiceField()
-    type = forms.ChoiceField(error_messages={"required": "Choose what to book."})
+    type = forms.ChoiceField(error_messages={"required": later("Choose what to book.")})
     units = forms.IntegerField(min_value=1, max_value=1000, initial=1)
-    begins = forms.ChoiceField(choices=((NOW, "Now"), (LATER, "At a time")), initial=NOW)
+    begins = forms.ChoiceField(
+        choices=((NOW, later("Now")), (LATER, later("At a time"))), initial=NOW
+    )
     starts_at = MomentField(required=False)
     length = forms.ChoiceField(choices=LENGTHS, initial="4h")
     ends_at = MomentField(required=False)
@@ -147,7 +151,7 @@ class BookingForm(forms.Form):
 
     def clean_key(self) -> uuid.UUID:
         if self.public_id is None:
-            raise forms.ValidationError("This form has expired: please send it again.")
+            raise forms.ValidationError(gettext("This form has expired: please send it again."))
         return self.public_id
 
     def clean(self) -> dict[str, Any]:
@@ -158,7 +162,7 @@ class BookingForm(forms.Form):
             and not data.get("repeat_until")
             and "repeat_until" not in self.errors
         ):
-            self.add_error("repeat_until", "Until which day should it be repeated?")
+            self.add_error("repeat_until", gettext("Until which day should it be repeated?"))
         starts_at = self._starts_at(data)
         ends_at = self._ends_at(data, starts_at)
         if starts_at and ends_at:
@@ -226,7 +230,7 @@ class BookingForm(forms.Form):
         at: datetime | None = data.get("starts_at")
         if at is None:
             if "starts_at" not in self.errors:
-                self.add_error("starts_at", "When should it start?")
+                self.add_error("starts_at", gettext("When should it start?"))
             return None
         # An input has whole minutes: the current one means now, and is not in the past.
         return max(at, self.now) if at >= self.now.replace(second=0, microsecond=0) else at
@@ -236,7 +240,7 @@ class BookingForm(forms.Form):
         if length == UNTIL:
             at: datetime | None = data.get("ends_at")
             if at is None and "ends_at" not in self.errors:
-                self.add_error("ends_at", "When should it end?")
+                self.add_error("ends_at", gettext("When should it end?"))
             return at
         if starts_at is None:
             return None

@@ -4,7 +4,9 @@ from datetime import date, datetime
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 
+from gpuaas.core.language import later
 from gpuaas.portal.forms.rules import MoneyField
 from tokenomics.models import IdlePolicy
 
@@ -19,7 +21,9 @@ class MonthField(forms.Field):
         try:
             return datetime.strptime(str(value).strip(), "%Y-%m").date()  # noqa: DTZ007 -- a month, no instant
         except ValueError as error:
-            raise forms.ValidationError("Write a month as 2026-10.", code="invalid") from error
+            raise forms.ValidationError(
+                gettext("Write a month as 2026-10."), code="invalid"
+            ) from error
 
 
 class AdjustmentForm(forms.Form):
@@ -27,11 +31,13 @@ class AdjustmentForm(forms.Form):
 
     cost_centre = forms.CharField(max_length=40)
     amount_minor = MoneyField(
-        min_value=None, label="Amount", help_text="Less than nothing is given back."
+        min_value=None, label=later("Amount"), help_text=later("Less than nothing is given back.")
     )
     reason = forms.CharField(max_length=300)
     corrects = MonthField(
-        required=False, label="Corrects", help_text="A closed month, written 2026-09; or nothing."
+        required=False,
+        label=later("Corrects"),
+        help_text=later("A closed month, written 2026-09; or nothing."),
     )
 
 
@@ -47,9 +53,12 @@ class CostCentreForm(forms.Form):
     code = forms.CharField(max_length=40)
     name = forms.CharField(max_length=80, required=False)
     is_charged = forms.TypedChoiceField(
-        choices=(("no", "Showback: it is shown"), ("yes", "Chargeback: it is booked")),
+        choices=(
+            ("no", later("Showback: it is shown")),
+            ("yes", later("Chargeback: it is booked")),
+        ),
         coerce=lambda value: value == "yes",
-        label="Its statements",
+        label=later("Its statements"),
     )
 
 
@@ -57,12 +66,12 @@ class BudgetForm(forms.Form):
     """What a cost centre may spend in a month; nothing typed ends its budget."""
 
     code = forms.CharField(max_length=40)
-    valid_from = MonthField(label="From")
-    amount_minor = MoneyField(label="Budget a month", required=False)
+    valid_from = MonthField(label=later("From"))
+    amount_minor = MoneyField(label=later("Budget a month"), required=False)
     blocks = forms.TypedChoiceField(
-        choices=(("no", "Only told"), ("yes", "Refuses bookings")),
+        choices=(("no", later("Only told")), ("yes", later("Refuses bookings"))),
         coerce=lambda value: value == "yes",
-        label="Over it",
+        label=later("Over it"),
     )
 
 

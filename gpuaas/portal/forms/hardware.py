@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from gpuaas.core.language import later
 from gpuaas.inventory import files
 from gpuaas.inventory.models import PLANNED_BY_HAND, DeviceState
 from gpuaas.portal.forms.booking import MomentField
@@ -20,7 +21,7 @@ class NodeForm(forms.Form):
     """Whether a node is booked, and why not."""
 
     is_schedulable = forms.TypedChoiceField(
-        choices=(("no", "Out of service"), ("yes", "In service")),
+        choices=(("no", later("Out of service")), ("yes", later("In service"))),
         coerce=lambda value: value == "yes",
     )
     reason = forms.CharField(required=False, max_length=300)
@@ -30,7 +31,8 @@ class SharingForm(forms.Form):
     """Whether a pool's devices are shared between teams, and why."""
 
     is_shared = forms.TypedChoiceField(
-        choices=(("no", "Not shared"), ("yes", "Shared")), coerce=lambda value: value == "yes"
+        choices=(("no", later("Not shared")), ("yes", later("Shared"))),
+        coerce=lambda value: value == "yes",
     )
     reason = forms.CharField(required=False, max_length=200)
 
@@ -38,11 +40,11 @@ class SharingForm(forms.Form):
 class ClosureForm(forms.Form):
     """What is closed, from when to when; ``target`` is ``pool:<slug>`` or ``node:<id>``."""
 
-    target = forms.ChoiceField(label="What")
+    target = forms.ChoiceField(label=later("What"))
     kind = forms.ChoiceField(choices=PLANNED_BY_HAND)
-    starts_at = MomentField(label="From")
-    ends_at = MomentField(label="Until")
-    reason = forms.CharField(max_length=200, help_text="Everybody reads it.")
+    starts_at = MomentField(label=later("From"))
+    ends_at = MomentField(label=later("Until"))
+    reason = forms.CharField(max_length=200, help_text=later("Everybody reads it."))
 
     def __init__(self, *args: Any, targets: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,10 +55,10 @@ class LayoutForm(forms.Form):
     """Which GPU (``<node id>/<index>``) is cut into what (``<type>=<count>``), and when."""
 
     gpu = forms.ChoiceField(label="GPU")
-    cut = forms.ChoiceField(label="Cut into")
-    starts_at = MomentField(label="From")
-    ends_at = MomentField(label="Until")
-    reason = forms.CharField(max_length=200, help_text="Everybody reads it.")
+    cut = forms.ChoiceField(label=later("Cut into"))
+    starts_at = MomentField(label=later("From"))
+    ends_at = MomentField(label=later("Until"))
+    reason = forms.CharField(max_length=200, help_text=later("Everybody reads it."))
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 
 from gpuaas.core import money
+from gpuaas.core.language import later
 from gpuaas.portal.forms.booking import MomentField
 
 if TYPE_CHECKING:
@@ -50,14 +51,16 @@ def _clock(label: str) -> forms.TimeField:
 class LimitsForm(forms.Form):
     """The limits of a team; what is empty is no limit."""
 
-    budget_minor = _money("Budget a month", "Committed and used together.")
-    gpu_hours_per_week = _number("GPU-hours a week", "A slice counts as its part of a GPU.")
-    concurrent_units = _number("Units at once")
-    longest_minutes = _number("Longest booking, minutes")
-    horizon_days = _number("Books ahead, days")
-    approval_above_units = _number("Approval above units")
-    approval_above_minutes = _number("Approval above minutes")
-    approval_above_cost_minor = _money("Approval above cost")
+    budget_minor = _money(later("Budget a month"), later("Committed and used together."))
+    gpu_hours_per_week = _number(
+        later("GPU-hours a week"), later("A slice counts as its part of a GPU.")
+    )
+    concurrent_units = _number(later("Units at once"))
+    longest_minutes = _number(later("Longest booking, minutes"))
+    horizon_days = _number(later("Books ahead, days"))
+    approval_above_units = _number(later("Approval above units"))
+    approval_above_minutes = _number(later("Approval above minutes"))
+    approval_above_cost_minor = _money(later("Approval above cost"))
     pools = forms.MultipleChoiceField(required=False)
 
     def __init__(self, *args: Any, pools: Iterable[tuple[str, str]], **kwargs: Any) -> None:
@@ -75,36 +78,47 @@ class LimitsForm(forms.Form):
 class PoolRulesForm(forms.Form):
     """The rules of a pool; what is empty is the product's own bound, or no limit."""
 
-    shortest_minutes = _number("Shortest booking, minutes")
-    longest_minutes = _number("Longest booking, minutes")
-    horizon_days = _number("Opens ahead, days")
-    lead_time_minutes = _number("Lead time, minutes", "How long before its start one books.")
-    cool_down_minutes = _number("Cool-down, minutes", "A team's pause between two bookings.")
-    concurrent_units = _number("A team's units at once")
-    gpu_hours_per_week = _number("A team's GPU-hours a week")
-    quiet_from = _clock("Nothing starts from")
-    quiet_until = _clock("Nothing starts until")
+    shortest_minutes = _number(later("Shortest booking, minutes"))
+    longest_minutes = _number(later("Longest booking, minutes"))
+    horizon_days = _number(later("Opens ahead, days"))
+    lead_time_minutes = _number(
+        later("Lead time, minutes"), later("How long before its start one books.")
+    )
+    cool_down_minutes = _number(
+        later("Cool-down, minutes"), later("A team's pause between two bookings.")
+    )
+    concurrent_units = _number(later("A team's units at once"))
+    gpu_hours_per_week = _number(later("A team's GPU-hours a week"))
+    quiet_from = _clock(later("Nothing starts from"))
+    quiet_until = _clock(later("Nothing starts until"))
     time_zone = forms.CharField(
-        label="Time zone", max_length=64, help_text="Of quiet hours and weeks: Europe/Berlin."
+        label=later("Time zone"),
+        max_length=64,
+        help_text=later("Of quiet hours and weeks: Europe/Berlin."),
     )
-    approval_above_units = _number("Approval above units")
-    approval_above_minutes = _number("Approval above minutes")
-    approval_above_cost_minor = _money("Approval above cost")
-    no_show_minutes = _number("Given back if nobody comes for, minutes")
-    idle_minutes = _number("Warned if nothing works for, minutes", "No GPU, kernel or terminal.")
+    approval_above_units = _number(later("Approval above units"))
+    approval_above_minutes = _number(later("Approval above minutes"))
+    approval_above_cost_minor = _money(later("Approval above cost"))
+    no_show_minutes = _number(later("Given back if nobody comes for, minutes"))
+    idle_minutes = _number(
+        later("Warned if nothing works for, minutes"), later("No GPU, kernel or terminal.")
+    )
     idle_pause_minutes = _number(
-        "Paused if nothing works for, minutes", "The workspace stops; files and GPUs stay."
+        later("Paused if nothing works for, minutes"),
+        later("The workspace stops; files and GPUs stay."),
     )
-    idle_release_minutes = _number("Given back if nothing works for, minutes")
-    managers_may_approve = forms.BooleanField(label="A team's manager may approve", required=False)
+    idle_release_minutes = _number(later("Given back if nothing works for, minutes"))
+    managers_may_approve = forms.BooleanField(
+        label=later("A team's manager may approve"), required=False
+    )
 
 
 class PriceForm(forms.Form):
     """What a unit costs for an hour, and from when; an empty moment is now."""
 
-    resource_name = forms.ChoiceField(label="Type")
-    minor_units_per_unit_hour = MoneyField(label="Price")
-    valid_from = MomentField(label="From", required=False)
+    resource_name = forms.ChoiceField(label=later("Type"))
+    minor_units_per_unit_hour = MoneyField(label=later("Price"))
+    valid_from = MomentField(label=later("From"), required=False)
 
     def __init__(self, *args: Any, types: Iterable[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext
 
 from gpuaas.accounts import selectors
 from gpuaas.accounts.models import MembershipRole
+from gpuaas.core.language import later
 from gpuaas.portal.forms.booking import MomentField
 
 if TYPE_CHECKING:
@@ -23,14 +25,16 @@ class NewMemberForm(MemberForm):
     """Besides, who: a user name, or the e-mail address of one person alone."""
 
     person = forms.CharField(
-        max_length=254, error_messages={"required": "Enter a user name or an e-mail address."}
+        max_length=254,
+        error_messages={"required": later("Enter a user name or an e-mail address.")},
     )
 
     def clean_person(self) -> "User":
         found = selectors.person_called(self.cleaned_data["person"])
         if found is None:
             raise forms.ValidationError(
-                "There is nobody with that user name or address, or more than one.", code="unknown"
+                gettext("There is nobody with that user name or address, or more than one."),
+                code="unknown",
             )
         return found
 
@@ -47,9 +51,11 @@ class NewTeamForm(TeamForm):
     """Besides, what addresses call it, for good."""
 
     slug = forms.SlugField(
-        label="Short name",
+        label=later("Short name"),
         max_length=40,
-        help_text="In addresses and in the API. It stays, whatever the team is called later.",
+        help_text=later(
+            "In addresses and in the API. It stays, whatever the team is called later."
+        ),
     )
 
     field_order = ("name", "slug", "cost_centre", "description")

@@ -5,7 +5,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
+from django.utils.translation import gettext
 
+from gpuaas.core.language import later
 from gpuaas.portal import wording
 from gpuaas.portal.cards.timeline import DAYS, Span
 from gpuaas.portal.forms.booking import MomentField
@@ -17,7 +19,14 @@ if TYPE_CHECKING:
 
 WEEK: Final = "week"
 FARTHEST: Final = timedelta(days=3660)
-LENGTHS: Final = ((1, "1 h"), (2, "2 h"), (4, "4 h"), (8, "8 h"), (24, "1 day"), (72, "3 days"))
+LENGTHS: Final = (
+    (1, "1 h"),
+    (2, "2 h"),
+    (4, "4 h"),
+    (8, "8 h"),
+    (24, later("1 day")),
+    (72, later("3 days")),
+)
 
 
 def span_of(view: str, day: str, *, today: date) -> Span:
@@ -45,7 +54,7 @@ class FitForm(forms.Form):
         choices=LENGTHS,
         coerce=int,
         initial=2,
-        label="How long",
+        label=later("How long"),
         widget=forms.Select(attrs={"class": "form-select"}),
     )
 
@@ -65,5 +74,5 @@ class DragForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if len(data) == len(self.fields) and data["ends_at"] <= data["starts_at"]:
-            self.add_error("ends_at", "It has to end after it starts.")
+            self.add_error("ends_at", gettext("It has to end after it starts."))
         return data

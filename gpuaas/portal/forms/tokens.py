@@ -5,6 +5,8 @@ from typing import Any, Final
 from django import forms
 
 from gpuaas.accounts.models import TokenScope
+from gpuaas.core.language import later
+from gpuaas.portal.wording import plural
 
 DAYS: Final = (7, 30, 90, 365)
 
@@ -12,7 +14,7 @@ DAYS: Final = (7, 30, 90, 365)
 class TokenForm(forms.Form):
     """A name to know it by, and for how many days it works: ``longest`` at most."""
 
-    name = forms.CharField(max_length=60, error_messages={"required": "Give it a name."})
+    name = forms.CharField(max_length=60, error_messages={"required": later("Give it a name.")})
     scope = forms.ChoiceField(choices=TokenScope.choices, required=False)
     days = forms.TypedChoiceField(coerce=int)
 
@@ -20,7 +22,7 @@ class TokenForm(forms.Form):
         super().__init__(*args, **kwargs)
         offered = [days for days in DAYS if days < longest] + [longest]
         self.fields["days"].choices = [  # type: ignore[attr-defined]
-            (days, f"{days} day{'s' if days > 1 else ''}") for days in offered
+            (days, plural(days, "day")) for days in offered
         ]
         self.initial.setdefault("scope", TokenScope.FULL.value)
         self.initial.setdefault("days", offered[min(1, len(offered) - 1)])

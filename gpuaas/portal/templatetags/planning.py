@@ -4,7 +4,10 @@ from decimal import Decimal
 from typing import Final
 
 from django import template
+from django.utils.translation import gettext
 
+from gpuaas.core.sentences import in_language
+from gpuaas.portal.wording import in_digits
 from tokenomics.core import wording
 
 register = template.Library()
@@ -15,28 +18,28 @@ NOTHING: Final = "\u2013"
 @register.filter
 def money(amount: Decimal | str, currency: str) -> str:
     """Show an amount to the cent."""
-    return wording.money(Decimal(amount), currency)
+    return in_digits(wording.money(Decimal(amount), currency))
 
 
 @register.filter
 def unit_price(amount: Decimal | None, currency: str) -> str:
     """Show the price of a million tokens to four decimals."""
-    return NOTHING if amount is None else wording.per_million(amount, currency)
+    return NOTHING if amount is None else in_digits(wording.per_million(amount, currency))
 
 
 @register.filter
 def percent(ratio: Decimal | None) -> str:
     """Show a ratio as a percentage."""
-    return NOTHING if ratio is None else wording.percent(ratio)
+    return NOTHING if ratio is None else in_digits(wording.percent(ratio))
 
 
 @register.filter
 def months(count: Decimal | None) -> str:
     """Show a number of months; none stands for never."""
-    return "never" if count is None else wording.months(count)
+    return gettext("never") if count is None else in_language(in_digits(wording.months(count)))
 
 
 @register.filter
 def tokens(count: Decimal | int | None) -> str:
     """Show a number of tokens, in billions where there are so many."""
-    return NOTHING if count is None else wording.tokens(count)
+    return NOTHING if count is None else in_digits(wording.tokens(count))

@@ -10,12 +10,14 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.language import later
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards.estimate import EstimateCard
 from gpuaas.portal.cards.override import Override, override_of
@@ -36,9 +38,9 @@ REFILL, LOOK, WAIT, ASK = "refill", "look", "wait", "ask"
 OFFERED = ("starts_at", "ends_at", "type", "units")
 WINDOWS, OTHERS = 4, 3
 SAID = {
-    State.APPROVED.value: "Booked",
-    State.PENDING.value: "Held until somebody approves it,",
-    State.WAITLISTED.value: "In line",
+    State.APPROVED.value: later("Booked"),
+    State.PENDING.value: later("Held until somebody approves it,"),
+    State.WAITLISTED.value: later("In line"),
 }
 
 
@@ -150,7 +152,12 @@ def _sent_before(form: BookingForm, user: User) -> "Reservation | None":
 def _booked(request: PortalRequest, form: BookingForm, reservation: "Reservation") -> HttpResponse:
     """Show the booking that the form made, now or when it was sent before."""
     if reservation.created_at == form.now:
-        messages.success(request, f"{SAID[reservation.state]} for {reservation.team}.")
+        messages.success(
+            request,
+            gettext("{state} for {team}.").format(
+                state=SAID[reservation.state], team=reservation.team
+            ),
+        )
     else:
         messages.info(request, "That form was sent before: this is the booking it made.")
     return redirect("portal:reservation", reservation.public_id)

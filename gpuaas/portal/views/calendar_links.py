@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gpuaas.accounts import selectors as accounts
@@ -70,7 +71,7 @@ def links(request: PortalRequest, user: User) -> HttpResponse:
     elif kind == POOL:
         pool = get_object_or_404(inventory.pools(), slug=name)
     elif kind != MINE:
-        return _page(request, user, wrong="Choose what the calendar is of.")
+        return _page(request, user, wrong=gettext("Choose what the calendar is of."))
     try:
         feed, secret = services.create_feed(person=user, team=team, pool=pool, now=now)
     except DomainError as refused:
@@ -87,7 +88,7 @@ def revoke_link(request: PortalRequest, user: User, number: int) -> HttpResponse
     """Let nobody read at that address any more."""
     feed = get_object_or_404(selectors.feeds_of(user), pk=number)
     services.revoke_feed(feed=feed, now=timezone.now())
-    messages.success(request, "Revoked. Calendars that read there get nothing any more.")
+    messages.success(request, gettext("Revoked. Calendars that read there get nothing any more."))
     return redirect("portal:calendar_links")
 
 

@@ -11,10 +11,12 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import bookings, changing
@@ -90,9 +92,12 @@ def _done(
     except services.WishRefused as refused:
         add_problems(form, refused.problems)
     except DomainError as refused:
-        form.add_error(None, f"Nothing was changed: {refused}.")
+        form.add_error(
+            None,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     else:
-        messages.success(request, "Changed.")
+        messages.success(request, gettext("Changed."))
         return redirect("portal:reservation", public_id)
     return show()
 

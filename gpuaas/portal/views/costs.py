@@ -10,10 +10,13 @@ from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpRe
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.language import later
+from gpuaas.core.sentences import in_language
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import costs as cards
 from tokenomics.core.per_million import Denominator
@@ -23,13 +26,13 @@ from tokenomics.selectors import reports
 from tokenomics.services import exports
 
 WORDS: Final = {
-    "cost_centre": "Cost centre",
-    "team": "Team",
-    "project": "Project",
-    "user": "Person",
-    "pool": "Pool",
-    "model": "Model",
-    "reservation": "Booking",
+    "cost_centre": later("Cost centre"),
+    "team": later("Team"),
+    "project": later("Project"),
+    "user": later("Person"),
+    "pool": later("Pool"),
+    "model": later("Model"),
+    "reservation": later("Booking"),
 }
 # What one looks at next after choosing one of these.
 _NEXT: Final = {
@@ -120,11 +123,16 @@ def export(request: PortalRequest, user: User, month: str) -> HttpResponse:
             now=timezone.now(),
         )
     except DomainError as refused:
-        messages.error(request, f"There is no file: {refused}.")
+        messages.error(
+            request,
+            gettext("There is no file: {refused}.").format(refused=in_language(str(refused))),
+        )
         return redirect(_address(period, "", {}))
     if made.done_at and not made.problem:
         return redirect("portal:cost_file", made.public_id)
-    messages.success(request, "The file is being made. It shows under Files when it is there.")
+    messages.success(
+        request, gettext("The file is being made. It shows under Files when it is there.")
+    )
     return redirect(f"{_address(period, '', {})}#files")
 
 

@@ -9,10 +9,12 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.portal.access import PortalRequest, for_people
 from reservations import selectors, services
 
@@ -31,7 +33,7 @@ def approve(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse
     now, found = timezone.now(), _of(selectors.approvals_for, user, public_id)
     reason = request.POST.get("reason", "")[:REASON_AT_MOST]
     act = partial(services.approve, reservation=found, actor=user, reason=reason, now=now)
-    return _done(request, found, act, said="Approved.")
+    return _done(request, found, act, said=gettext("Approved."))
 
 
 @require_POST
@@ -41,7 +43,7 @@ def reject(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
     now, found = timezone.now(), _of(selectors.approvals_for, user, public_id)
     reason = request.POST.get("reason", "")[:REASON_AT_MOST]
     act = partial(services.reject, reservation=found, actor=user, reason=reason, now=now)
-    return _done(request, found, act, said="Rejected. Whoever asked is told why.")
+    return _done(request, found, act, said=gettext("Rejected. Whoever asked is told why."))
 
 
 @require_POST
@@ -50,7 +52,7 @@ def take(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
     """Take what is held because its turn in line has come."""
     now, found = timezone.now(), _of(selectors.reservations_changeable_by, user, public_id)
     act = partial(services.confirm, reservation=found, actor=user, now=now)
-    return _done(request, found, act, said="It is yours.")
+    return _done(request, found, act, said=gettext("It is yours."))
 
 
 @require_POST
@@ -59,7 +61,7 @@ def pass_on(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse
     """Leave what is held to the next in line."""
     now, found = timezone.now(), _of(selectors.reservations_changeable_by, user, public_id)
     act = partial(services.pass_on, reservation=found, actor=user, now=now)
-    return _done(request, found, act, said="Passed on: the next in line gets it.")
+    return _done(request, found, act, said=gettext("Passed on: the next in line gets it."))
 
 
 def _of(
@@ -75,9 +77,14 @@ def _done(
         act()
     except services.WishRefused as refused:
         reasons = "; ".join(problem.message for problem in refused.problems)
-        messages.error(request, f"Nothing was changed: {reasons}.")
+        messages.error(
+            request, gettext("Nothing was changed: {reasons}.").format(reasons=in_language(reasons))
+        )
     except DomainError as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     else:
         messages.success(request, said)
     return redirect("portal:reservation", found.public_id)

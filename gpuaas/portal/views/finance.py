@@ -13,10 +13,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import finance as cards
 from gpuaas.portal.forms.costs import (
@@ -52,7 +54,7 @@ def set_centre(request: PortalRequest, user: User) -> HttpResponse:
 
     def keep() -> str:
         made = inputs.set_cost_centre(**form.cleaned_data, actor=user, now=timezone.now())
-        return f"{made} is kept."
+        return gettext("{made} is kept.").format(made=made)
 
     return _done(request, form, keep, "centre_form")
 
@@ -73,7 +75,7 @@ def set_budget(request: PortalRequest, user: User) -> HttpResponse:
         made = inputs.set_budget(
             cost_centre=centre, **given, currency=settings.CURRENCY, actor=user, now=now
         )
-        return f"The budget of {made} is kept."
+        return gettext("The budget of {made} is kept.").format(made=made)
 
     return _done(request, form, keep, "budget_form")
 
@@ -87,7 +89,9 @@ def enter_sheet(request: PortalRequest, user: User) -> HttpResponse:
 
     def keep() -> str:
         sheet = inputs.enter_sheet(**form.cleaned_data, actor=user, now=timezone.now())
-        return f"Version {sheet.pk} counts from now on. Months that are not closed follow it."
+        return gettext(
+            "Version {sheet_pk} counts from now on. Months that are not closed follow it."
+        ).format(sheet_pk=sheet.pk)
 
     return _done(request, form, keep, "sheet_form")
 
@@ -107,7 +111,7 @@ def adjust(request: PortalRequest, user: User, month: str) -> HttpResponse:
             actor=user,
             now=timezone.now(),
         )
-        return "The amount is entered. It counts once somebody else has approved it."
+        return gettext("The amount is entered. It counts once somebody else has approved it.")
 
     return _back(request, period, form, keep)
 
@@ -124,7 +128,11 @@ def decide(request: PortalRequest, user: User, month: str, public_id: UUID) -> H
 
     def keep() -> str:
         act(adjustment=adjustment, actor=user, now=timezone.now())
-        return "It is a line of the month now." if is_approved else "It was rejected."
+        return (
+            gettext("It is a line of the month now.")
+            if is_approved
+            else gettext("It was rejected.")
+        )
 
     return _back(request, period, None, keep)
 
@@ -138,7 +146,7 @@ def set_idle_policy(request: PortalRequest, user: User, month: str) -> HttpRespo
 
     def keep() -> str:
         periods.set_idle_policy(period=period, **form.cleaned_data, actor=user, now=timezone.now())
-        return "Kept. Calculate the month anew to see what it comes to."
+        return gettext("Kept. Calculate the month anew to see what it comes to.")
 
     return _back(request, period, form, keep)
 
@@ -173,12 +181,17 @@ def _back(
         told = [
             f"{form[name].label}: {text}" for name, all_of in form.errors.items() for text in all_of
         ]
-        messages.error(request, f"Nothing was changed. {' '.join(told)}")
+        messages.error(request, gettext("Nothing was changed. {join}").format(join=" ".join(told)))
     else:
         try:
             messages.success(request, keep())
         except DomainError as refused:
-            messages.error(request, f"Nothing was changed: {refused}.")
+            messages.error(
+                request,
+                gettext("Nothing was changed: {refused}.").format(
+                    refused=in_language(str(refused))
+                ),
+            )
     return redirect(f"{reverse('portal:cost_reconciliation', args=[period])}#adjustments")
 
 

@@ -11,10 +11,12 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.inventory import files, selectors, services
 from gpuaas.inventory.models import ClosureKind, DeviceState, Node, Pool
 from gpuaas.portal.access import PortalRequest, for_administrators, for_people
@@ -75,7 +77,7 @@ def node(request: PortalRequest, user: User, number: int) -> HttpResponse:
                 lambda: services.set_node_schedulable(
                     node=found, **form.cleaned_data, actor=user, now=timezone.now()
                 ),
-                "The node was changed.",
+                gettext("The node was changed."),
                 pool=found.pool,
             )
         return redirect("portal:node", number)
@@ -108,7 +110,9 @@ def device_state(request: PortalRequest, user: User, number: int) -> HttpRespons
                 actor=user,
                 now=timezone.now(),
             ),
-            f"{device.resource_name} #{device.ordinal} was changed.",
+            gettext("{resource_name} #{ordinal} was changed.").format(
+                resource_name=device.resource_name, ordinal=device.ordinal
+            ),
             pool=device.node.pool,
         )
     return redirect("portal:node", device.node_id)
@@ -150,7 +154,7 @@ def close(request: PortalRequest, user: User) -> HttpResponse:
         else:
             target = targets[given["target"]]
             _heal(target if isinstance(target, Pool) else target.pool)
-            messages.success(request, "Planned.")
+            messages.success(request, gettext("Planned."))
             return redirect("portal:hardware")
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "portal/close.html", {"form": form}, status=status)
@@ -165,7 +169,7 @@ def open_again(request: PortalRequest, user: User, number: int) -> HttpResponse:
     _tell(
         request,
         lambda: services.cancel_closure(closure=closure, actor=user, now=timezone.now()),
-        "Cancelled.",
+        gettext("Cancelled."),
         pool=closure.of_pool,
     )
     return redirect("portal:hardware")
@@ -193,7 +197,9 @@ def bring_in(request: PortalRequest, user: User) -> HttpResponse:
         else:
             if is_order:
                 reservations.heal_all(now=timezone.now())
-                messages.success(request, f"Imported: {len(report.changes)} changes.")
+                messages.success(
+                    request, gettext("Imported: {len} changes.").format(len=len(report.changes))
+                )
                 return redirect("portal:hardware")
             context["changes"] = report.changes
     status = HTTPStatus.UNPROCESSABLE_ENTITY if context["problems"] else HTTPStatus.OK
@@ -206,7 +212,10 @@ def _tell(
     try:
         act()
     except DomainError as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     else:
         _heal(pool)
         messages.success(request, done)

@@ -7,9 +7,11 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.inventory import layouts, selectors
 from gpuaas.inventory import services as inventory
 from gpuaas.portal.access import PortalRequest, for_administrators, for_people
@@ -38,7 +40,12 @@ def plan_layout(request: PortalRequest, user: "User") -> HttpResponse:
     form = LayoutForm(
         request.POST if request.method == "POST" else None,
         gpus=[
-            (value, f"{node}: GPU {index}, now {layouts.in_words(cut)}")
+            (
+                value,
+                gettext("{node}: GPU {index}, now {in_words}").format(
+                    node=node, index=index, in_words=layouts.in_words(cut)
+                ),
+            )
             for value, (node, index, cut, _) in gpus.items()
         ],
         cuts=[(value, _sentence(layouts.in_words(cut))) for value, cut in cuts.items()],
@@ -63,7 +70,9 @@ def plan_layout(request: PortalRequest, user: "User") -> HttpResponse:
         except DomainError as refused:
             form.add_error(None, str(refused))
         else:
-            messages.success(request, "Planned: what exists when can be booked from now on.")
+            messages.success(
+                request, gettext("Planned: what exists when can be booked from now on.")
+            )
             return redirect("portal:hardware")
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     minutes = int(layouts.CHANGE_TAKES.total_seconds() // 60)
@@ -80,9 +89,12 @@ def cancel_layout(request: PortalRequest, user: "User", number: int) -> HttpResp
     try:
         services.cancel_layout(layout=layout, actor=user, now=timezone.now())
     except DomainError as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     else:
-        messages.success(request, "Cancelled.")
+        messages.success(request, gettext("Cancelled."))
     return redirect("portal:hardware")
 
 

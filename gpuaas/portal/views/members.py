@@ -9,11 +9,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from gpuaas.accounts import permissions, selectors, services
 from gpuaas.accounts.models import Membership, MembershipRole, Team, User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import teams as cards
 from gpuaas.portal.forms.teams import MemberForm, NewMemberForm, refuse
@@ -42,7 +44,9 @@ def add(request: PortalRequest, user: User, slug: str) -> HttpResponse:
         except DomainError as refused:
             refuse(form, "person", refused)
         else:
-            messages.success(request, f"{cards.name_of(person)} is in the team.")
+            messages.success(
+                request, gettext("{name_of} is in the team.").format(name_of=cards.name_of(person))
+            )
             return redirect("portal:team", slug)
     return _page(request, "portal/member_add.html", {"form": form, "team": team})
 
@@ -69,7 +73,9 @@ def change(request: PortalRequest, user: User, slug: str, number: int) -> HttpRe
         except DomainError as refused:
             refuse(form, None, refused)
         else:
-            messages.success(request, f"{cards.name_of(found.user)} was changed.")
+            messages.success(
+                request, gettext("{name_of} was changed.").format(name_of=cards.name_of(found.user))
+            )
             return redirect("portal:team", slug)
     context = {"form": form, "team": found.team, "member": _card(found, user, now)}
     return _page(request, "portal/member.html", context)
@@ -87,9 +93,15 @@ def remove(request: PortalRequest, user: User, slug: str, number: int) -> HttpRe
     try:
         services.remove_member(membership=found, actor=user, now=now)
     except DomainError as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     else:
-        messages.success(request, f"{cards.name_of(found.user)} is out of the team.")
+        messages.success(
+            request,
+            gettext("{name_of} is out of the team.").format(name_of=cards.name_of(found.user)),
+        )
     is_still_seen = selectors.teams_visible_to(user, now=now).filter(pk=found.team_id).exists()
     return redirect("portal:team", slug) if is_still_seen else redirect("portal:teams")
 

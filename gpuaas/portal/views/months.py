@@ -7,10 +7,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import months as cards
 from gpuaas.portal.forms.costs import AdjustmentForm, IdlePolicyForm
@@ -51,14 +53,24 @@ def move(request: PortalRequest, user: User, month: str) -> HttpResponse:
     try:
         if step in _MOVES and "sure" in request.POST:
             moved = _MOVES[step](period=period, actor=user, now=timezone.now())
-            messages.success(request, f"{moved} is {moved.get_state_display().lower()}.")
+            messages.success(
+                request,
+                gettext("{moved} is {lower}.").format(
+                    moved=moved, lower=moved.get_state_display().lower()
+                ),
+            )
         elif step == "calculate":
             calculation.calculate(period, now=timezone.now())
-            messages.success(request, f"{period} was calculated anew.")
+            messages.success(
+                request, gettext("{period} was calculated anew.").format(period=period)
+            )
         else:
-            messages.error(request, "Nothing was changed: say that you are sure.")
+            messages.error(request, gettext("Nothing was changed: say that you are sure."))
     except DomainError as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     return redirect("portal:cost_reconciliation", month)
 
 

@@ -10,12 +10,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import retarget
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards.planning import Sheet, sheet
 from gpuaas.portal.cards.scenario_fields import with_typed
@@ -86,13 +88,13 @@ def keep(request: PortalRequest, user: User) -> HttpResponse:
     text, slug = given.text(), given.cleaned_data.get("team", "")
     team = accounts.teams_visible_to(user, now=now).filter(slug=slug).first()
     if team is None:
-        messages.error(request, "Choose one of your teams to save it in.")
+        messages.error(request, gettext("Choose one of your teams to save it in."))
         return _page(request, user, text, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         saved = services.save_scenario(team=team, document=text, actor=user, now=now)
     except DomainError as refused:
         return _page(request, user, text, refused=refused)
-    messages.success(request, f"Saved in {team}.")
+    messages.success(request, gettext("Saved in {team}.").format(team=team))
     return redirect(_address(saved))
 
 
@@ -112,7 +114,7 @@ def change(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
         )
     except DomainError as refused:
         return _page(request, user, text, saved=saved, refused=refused)
-    messages.success(request, f"Saved as version {saved.version}.")
+    messages.success(request, gettext("Saved as version {version}.").format(version=saved.version))
     return redirect(_address(saved))
 
 
@@ -125,7 +127,7 @@ def remove(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
         services.remove_scenario(scenario=saved, actor=user, now=timezone.now())
     except DomainError as refused:
         return _page(request, user, saved.document, saved=saved, refused=refused)
-    messages.success(request, f"Removed {saved.name}.")
+    messages.success(request, gettext("Removed {saved_name}.").format(saved_name=saved.name))
     return redirect("portal:planning")
 
 
@@ -155,7 +157,10 @@ def _page(
     if refused is not None:
         status = _STATUS.get(type(refused), HTTPStatus.CONFLICT)
         if not isinstance(refused, documents.ScenarioRefused):
-            messages.error(request, f"Nothing was saved: {refused}.")
+            messages.error(
+                request,
+                gettext("Nothing was saved: {refused}.").format(refused=in_language(str(refused))),
+            )
     return render(request, "portal/planning.html", context, status=status)
 
 

@@ -9,10 +9,12 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.inventory import resource_types
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory import services as hardware
@@ -53,7 +55,7 @@ def rules(request: PortalRequest, user: User, slug: str) -> HttpResponse:
         except services.RulesRefused as refused:
             show_problems(form, refused)
         else:
-            messages.success(request, "Set. It counts for what is booked from now on.")
+            messages.success(request, gettext("Set. It counts for what is booked from now on."))
             return redirect("portal:pool", slug)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "portal/pool_rules.html", {"form": form, "pool": found}, status=status)
@@ -73,7 +75,7 @@ def price(request: PortalRequest, user: User, slug: str) -> HttpResponse:
         except services.RulesRefused as refused:
             show_problems(form, refused)
         else:
-            messages.success(request, "Set. Bookings keep the price they were made at.")
+            messages.success(request, gettext("Set. Bookings keep the price they were made at."))
             return redirect("portal:pool", slug)
     return _page(request, user, found, form)
 
@@ -88,10 +90,17 @@ def sharing(request: PortalRequest, user: User, slug: str) -> HttpResponse:
         try:
             hardware.share_devices(pool=found, **form.cleaned_data, actor=user, now=timezone.now())
         except DomainError as refused:
-            messages.error(request, f"Nothing was changed: {refused}.")
+            messages.error(
+                request,
+                gettext("Nothing was changed: {refused}.").format(
+                    refused=in_language(str(refused))
+                ),
+            )
         else:
-            word = "are shared" if found.is_shared else "are not shared any more"
-            messages.success(request, f"The devices of {found} {word}.")
+            word = gettext("are shared") if found.is_shared else gettext("are not shared any more")
+            messages.success(
+                request, gettext("The devices of {found} {word}.").format(found=found, word=word)
+            )
     return redirect("portal:pool", slug)
 
 

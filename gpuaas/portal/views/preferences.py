@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from gpuaas.accounts import selectors as accounts
@@ -28,7 +29,7 @@ def preferences(request: PortalRequest, user: User) -> HttpResponse:
         for event, channel in selectors.preferences_of(user)
     }
     services.prefer_all(person=user, wanted=wanted)
-    messages.success(request, "Saved. It counts for what comes from now on.")
+    messages.success(request, gettext("Saved. It counts for what comes from now on."))
     return redirect("portal:preferences")
 
 
@@ -41,14 +42,14 @@ def webhook(request: PortalRequest, user: User, team: str = "") -> HttpResponse:
     of = get_object_or_404(managed, slug=team) if team else None
     if "remove" in request.POST:
         services.remove_webhook(actor=user, team=of, now=now)
-        messages.success(request, "Nothing is sent there any more.")
+        messages.success(request, gettext("Nothing is sent there any more."))
         return redirect("portal:preferences")
     url = request.POST.get("url", "").strip()
     try:
         services.set_webhook(actor=user, team=of, url=url, now=now)
     except DomainError as refused:
         return _page(request, user, wrong={"team": team, "url": url, "message": str(refused)})
-    messages.success(request, "Set. Its secret is new: tell it to the receiver.")
+    messages.success(request, gettext("Set. Its secret is new: tell it to the receiver."))
     return redirect("portal:preferences")
 
 
@@ -62,7 +63,7 @@ def _page(
         "channels": list(CHANNEL.values()),
         "email": user.email,
         "webhooks": [
-            webhook_card(selectors.webhook_of(person=user), title="Mine"),
+            webhook_card(selectors.webhook_of(person=user), title=gettext("Mine")),
             *(
                 webhook_card(of_teams.get(team.pk), title=team.name, team=team.slug)
                 for team in managed

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -18,6 +19,7 @@ from gpuaas.accounts.models import User
 from gpuaas.audit import selectors as audit
 from gpuaas.core.errors import DomainError
 from gpuaas.core.paging import leaf_of
+from gpuaas.core.sentences import in_language
 from gpuaas.inventory import selectors as inventory
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import bookings
@@ -170,7 +172,10 @@ def resume(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
         if session is not None:
             resume_session(session=session, actor=user, now=now)
     except StaleSession as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     return redirect(_page_of(found))
 
 
@@ -186,9 +191,12 @@ def accept_offer(request: PortalRequest, user: User, public_id: UUID) -> HttpRes
     try:
         booked = services.accept_offer(reservation=found, number=number, actor=user, now=now)
     except DomainError as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
         return redirect(_page_of(found))
-    messages.success(request, "Exchanged. This is your new booking.")
+    messages.success(request, gettext("Exchanged. This is your new booking."))
     return redirect(_page_of(booked))
 
 
@@ -217,7 +225,10 @@ def _end(
     try:
         service(reservation=found, actor=user, now=now)
     except DomainError as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     else:
         messages.success(request, ending.done)
     return redirect(_page_of(found))

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gpuaas.accounts.models import User
@@ -52,5 +53,7 @@ def cancel(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
     now = timezone.now()
     found = get_object_or_404(selectors.series_changeable_by(user, now=now), public_id=public_id)
     canceled = services.cancel_series(series=found, actor=user, now=now)
-    messages.success(request, f"Canceled: {len(canceled)} of it. What runs goes on.")
+    messages.success(
+        request, gettext("Canceled: {len} of it. What runs goes on.").format(len=len(canceled))
+    )
     return redirect("portal:series", public_id)

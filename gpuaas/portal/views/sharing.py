@@ -7,10 +7,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
+from gpuaas.core.sentences import in_language
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards.teams import name_of
 from reservations import selectors as reservations
@@ -31,9 +33,14 @@ def share(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
     except services.NotYourWorkspace as refused:
         raise PermissionDenied(str(refused)) from refused
     except DomainError as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     else:
-        messages.success(request, f"{name_of(guest.person)} is let in.")
+        messages.success(
+            request, gettext("{name_of} is let in.").format(name_of=name_of(guest.person))
+        )
     return redirect("portal:reservation", public_id)
 
 
@@ -50,5 +57,10 @@ def unshare(request: PortalRequest, user: User, public_id: UUID, username: str) 
         services.unshare(reservation=found, person=guest.person, actor=user, now=now)
     except services.NotYourWorkspace as refused:
         raise PermissionDenied(str(refused)) from refused
-    messages.success(request, f"{name_of(guest.person)} is let in no more, within a minute.")
+    messages.success(
+        request,
+        gettext("{name_of} is let in no more, within a minute.").format(
+            name_of=name_of(guest.person)
+        ),
+    )
     return redirect("portal:reservation", public_id)

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from gpuaas.accounts import selectors, services
@@ -33,7 +34,7 @@ def create(request: PortalRequest, user: User) -> HttpResponse:
         except services.TeamTaken as refused:
             refuse(form, "name", refused)
         else:
-            messages.success(request, "Made. Add somebody who looks after it.")
+            messages.success(request, gettext("Made. Add somebody who looks after it."))
             return redirect("portal:team", made.slug)
     return _page(request, form, None)
 
@@ -54,7 +55,7 @@ def edit(request: PortalRequest, user: User, slug: str) -> HttpResponse:
             team.refresh_from_db()
             refuse(form, "name", refused)
         else:
-            messages.success(request, "Saved.")
+            messages.success(request, gettext("Saved."))
             return redirect("portal:team", slug)
     return _page(request, form, team)
 
@@ -69,7 +70,9 @@ def archive(request: PortalRequest, user: User, slug: str) -> HttpResponse:
         return render(request, "portal/team_archive.html", {"team": team})
     changes: dict[str, object] = {"is_active": request.POST.get("is_active") == "yes"}
     services.change_team(team=team, changes=changes, actor=user, now=timezone.now())
-    messages.success(request, "It books again." if team.is_active else "Archived.")
+    messages.success(
+        request, gettext("It books again.") if team.is_active else gettext("Archived.")
+    )
     return redirect("portal:team", slug)
 
 
@@ -102,7 +105,7 @@ def limits(request: PortalRequest, user: User, slug: str) -> HttpResponse:
         except DomainError as refused:
             form.add_error(None, str(refused))
         else:
-            messages.success(request, "Set. It counts for what is booked from now on.")
+            messages.success(request, gettext("Set. It counts for what is booked from now on."))
             return redirect("portal:team", slug)
     context = {"form": form, "team": team, "numbers": [f for f in form if f.name != "pools"]}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

@@ -6,11 +6,13 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from gpuaas.accounts.models import User
 from gpuaas.core.errors import DomainError
 from gpuaas.core.modes import AllocationMode
+from gpuaas.core.sentences import in_language
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards.templates import template_cards
 from gpuaas.portal.forms.templates import TemplateForm
@@ -38,9 +40,17 @@ def delete(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
     try:
         services.delete_template(template=template, actor=user, now=now)
     except DomainError as refused:
-        messages.error(request, f"Nothing was changed: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was changed: {refused}.").format(refused=in_language(str(refused))),
+        )
     else:
-        messages.success(request, f"{template.name} is deleted. What was booked with it stays.")
+        messages.success(
+            request,
+            gettext("{template_name} is deleted. What was booked with it stays.").format(
+                template_name=template.name
+            ),
+        )
     return redirect("portal:templates")
 
 
@@ -49,7 +59,7 @@ def _make(request: PortalRequest, user: User) -> HttpResponse:
     now = timezone.now()
     form = TemplateForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Give the template a name of at most 60 letters.")
+        messages.error(request, gettext("Give the template a name of at most 60 letters."))
         return redirect("portal:templates")
     of = get_object_or_404(
         selectors.reservations_visible_to(user, now=now), public_id=form.cleaned_data["of"]
@@ -74,7 +84,10 @@ def _make(request: PortalRequest, user: User) -> HttpResponse:
             now=now,
         )
     except DomainError as refused:
-        messages.error(request, f"Nothing was kept: {refused}.")
+        messages.error(
+            request,
+            gettext("Nothing was kept: {refused}.").format(refused=in_language(str(refused))),
+        )
         return redirect("portal:reservation", of.public_id)
-    messages.success(request, "Kept. You find it above the booking form.")
+    messages.success(request, gettext("Kept. You find it above the booking form."))
     return redirect("portal:templates")

@@ -10,6 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gpuaas.accounts import selectors as accounts
@@ -84,7 +85,13 @@ def timeline_data(request: PortalRequest, user: User, slug: str) -> HttpResponse
     starts_at = _instant(request.GET.get("from", now.isoformat()))
     ends_at = _instant(request.GET.get("until", (now + WEEK_LONG).isoformat()))
     if not starts_at or not ends_at or not timedelta(0) < ends_at - starts_at <= LONGEST:
-        return _no([f"Ask for an instant and a later one, at most {LONGEST.days} days apart."])
+        return _no(
+            [
+                gettext("Ask for an instant and a later one, at most {days} days apart.").format(
+                    days=LONGEST.days
+                )
+            ]
+        )
     return JsonResponse(
         cards.as_json(_sheet(pool, Window(starts_at, ends_at), user, now), now=now),
         headers={"Cache-Control": "no-store"},
@@ -101,7 +108,7 @@ def drag(request: PortalRequest, user: User, public_id: UUID) -> HttpResponse:
     )
     form = DragForm(request.POST)
     if not form.is_valid():
-        return _no(["Send when it starts, and a later moment when it ends."])
+        return _no([gettext("Send when it starts, and a later moment when it ends.")])
     wanted = form.cleaned_data
     try:
         _change(found, wanted["starts_at"], wanted["ends_at"], user, now)
@@ -122,7 +129,7 @@ def _change(
         wish = replace(services.wish_of(found), window=Window(starts_at, ends_at))
         services.move(reservation=found, pool=found.pool, wish=wish, actor=user, now=now)
     elif starts_at != found.starts_at:
-        raise services.CannotChange("it has started: only its end can be changed")
+        raise services.CannotChange(gettext("it has started: only its end can be changed"))
     elif ends_at < found.ends_at:
         services.shorten(reservation=found, ends_at=ends_at, actor=user, now=now)
     else:
@@ -165,7 +172,11 @@ def _shortage(full: services.PoolFull) -> list[str]:
     shortage = shortage_of(full)
     told = [shortage.headline, *(f"{line}." for line in shortage.lines)]
     if full.nearest:
-        told.append(f"It fits from {wording.instant(full.nearest.starts_at)} on.")
+        told.append(
+            gettext("It fits from {instant} on.").format(
+                instant=wording.instant(full.nearest.starts_at)
+            )
+        )
     return told
 
 

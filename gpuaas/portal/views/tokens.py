@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from gpuaas.accounts import selectors, services
@@ -58,7 +59,7 @@ def revoke(request: PortalRequest, user: User, public_id: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "portal/token_revoke.html", {"token": token_card(found, now=now)})
     services.revoke_token(token=found, actor=user, now=now)
-    messages.success(request, f"{found.name} works no more.")
+    messages.success(request, gettext("{found_name} works no more.").format(found_name=found.name))
     return redirect("portal:tokens")
 
 
