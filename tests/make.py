@@ -30,6 +30,7 @@ from gpuaas.inventory.models import (
     PlannedLayout,
     Pool,
 )
+from gpuaas.notifications.models import Announcement, Level
 from reservations import lifecycle, policy, services
 from reservations.capacity import Window
 from reservations.models import DeviceHold, Reservation, UnitPrice
@@ -222,6 +223,22 @@ def layout(
         state_changed_at=NOON,
         created_by=user(organisation_role=OrganisationRole.PLATFORM_ADMIN),
         created_at=NOON,
+    )
+
+
+def announcement(
+    *, title: str = "Maintenance of the network", level: Level = Level.INFO, hours: float = 24
+) -> Announcement:
+    """Return what everybody is told since an hour ago, for so many ``hours`` from now on."""
+    now = timezone.now()
+    return Announcement.objects.create(
+        title=title,
+        text="Sessions go on.",
+        level=level,
+        starts_at=now - timedelta(hours=1),
+        ends_at=now + timedelta(hours=hours),
+        written_by=user(organisation_role=OrganisationRole.PLATFORM_ADMIN),
+        written_at=now,
     )
 
 

@@ -1,6 +1,6 @@
 """What people are told, in the admin site: for platform administrators, to look at."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -8,9 +8,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from gpuaas.accounts.models import User
-from gpuaas.core.admin import ReadOnlyAdmin
+from gpuaas.core.admin import ReadOnlyAdmin, ServicesAdmin
 from gpuaas.notifications import events, services
-from gpuaas.notifications.models import Delivery, OutboxMessage
+from gpuaas.notifications.models import Announcement, Delivery, OutboxMessage
+
+if TYPE_CHECKING:
+    from django.forms import ModelForm
 
 
 class OfEvent(admin.SimpleListFilter):
@@ -85,3 +88,25 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         """Put what was given up back into the queue."""
         count = services.try_again(deliveries=list(chosen), now=timezone.now())
         self.message_user(request, f"{count} to be tried again")
+
+
+@admin.register(Announcement)
+class AnnouncementAdmin(ServicesAdmin[Announcement]):
+    """What everybody is told: platform administrators write it, and end it by its end."""
+
+    list_display = ("title", "level", "starts_at", "ends_at", "written_by")
+    list_select_related = ("written_by",)
+    fields = ("title", "text", "level", "starts_at", "ends_at")
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Announcement,
+        form: "ModelForm[Announcement]",  # noqa: ARG002 -- Django's signature
+        change: bool,  # noqa: ARG002, FBT001
+    ) -> None:
+        actor = cast("User", request.user)  # the admin site lets nobody else in
+        services.keep_announcement(announcement=obj, actor=actor, now=timezone.now())
+
+    def has_delete_permission(self, request: HttpRequest, obj: Announcement | None = None) -> bool:  # noqa: ARG002 -- Django's signature
+        return False

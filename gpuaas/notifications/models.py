@@ -1,7 +1,7 @@
 """What people are to be told, written with the change that it tells of, and how far that is."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from gpuaas.accounts.models import Team, User
 from gpuaas.core.language import later
@@ -167,3 +167,53 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return f"webhook of {self.person or self.team}"
+
+
+class Level(models.TextChoices):
+    """How loud an announcement is."""
+
+    INFO = "info", "Information"
+    WARNING = "warning", "Warning"
+    DANGER = "danger", "Trouble"
+
+
+class Announcement(models.Model):
+    """What everybody is told between two instants, on the start page and over every other."""
+
+    title = models.CharField(max_length=120)
+    text = models.TextField(max_length=1000, blank=True)
+    level = models.CharField(max_length=8, choices=Level.choices, default=Level.INFO)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(help_text="Make it the past to take it back")
+    written_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    written_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-starts_at", "-pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="announcement_ends_after_it_starts"
+            ),
+        )
+        indexes = (models.Index(fields=("ends_at",), name="announcement_by_end"),)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Dismissal(models.Model):
+    """That somebody has seen enough of an announcement."""
+
+    announcement = models.ForeignKey(
+        Announcement, on_delete=models.CASCADE, related_name="dismissals"
+    )
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("announcement", "person"), name="dismissed_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.announcement}: {self.person}"

@@ -4,14 +4,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import Membership, MembershipRole, OrganisationRole, Team, User
 from gpuaas.notifications.events import EVENTS, Audience, Channel, Recipients
 from gpuaas.notifications.models import (
+    Announcement,
     Delivery,
     DeliveryState,
+    Dismissal,
     Notice,
     OutboxMessage,
     Preference,
@@ -42,6 +44,16 @@ def notices_visible_to(person: User, *, now: datetime) -> QuerySet[Notice]:
 def unread_by(person: User, *, now: datetime) -> QuerySet[Notice]:
     """Return those of them that were not read yet."""
     return notices_visible_to(person, now=now).filter(read_at=None)
+
+
+def announcements_for(person: User, *, now: datetime) -> QuerySet[Announcement]:
+    """Return what is announced at ``now`` and ``person`` has not dismissed, the latest first."""
+    if not person.is_active:
+        return Announcement.objects.none()
+    standing = Announcement.objects.filter(starts_at__lte=now, ends_at__gt=now)
+    return standing.exclude(
+        Exists(Dismissal.objects.filter(announcement=OuterRef("pk"), person=person))
+    )
 
 
 def told(keys: Iterable[str]) -> set[str]:

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from gpuaas.portal.views import (
+    announcements,
     booking,
     calendar_links,
     changing,
@@ -36,6 +37,8 @@ from gpuaas.portal.views import (
 app_name = "portal"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
+    path("announcements/", announcements.announcements, name="announcements"),
+    path("announcements/<int:number>/dismiss/", announcements.dismiss, name="dismiss"),
     path("mine/", home.mine, name="mine"),
     path("calendar/", timeline.timeline, name="timeline"),
     path("calendar/<slug:slug>/data/", timeline.timeline_data, name="timeline_data"),

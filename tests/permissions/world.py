@@ -294,6 +294,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
 
     node = ours.running.placed_on
     device = node.devices.earliest("pk")
+    announcement = make.announcement()
     closure = make.closure(of=node, at=make.window(-48, -47))
     layout = make.layout(of=node, at=make.window(-48, -40), state=layouts.State.OVER)
     return {
@@ -347,6 +348,8 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
         "cluster": shared("name", node.cluster.name, "nowhere"),
         "node": shared("number", node.pk, 0),
         "device": shared("number", device.pk, 0),
+        "announcement": shared("number", announcement.pk, 0),
+        "announcement-row": shared("object_id", announcement.pk, 0),
         "closure": shared("number", 0, 0),
         "layout": shared("number", 0, 0),
         # rows of the admin site

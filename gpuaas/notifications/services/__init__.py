@@ -4,6 +4,12 @@
 interfaces.  How it fits together: docs/design/notifications.md.
 """
 
+from gpuaas.notifications.services.announcements import (
+    AnnouncementNotYours,
+    AnnouncementRefused,
+    dismiss,
+    keep_announcement,
+)
 from gpuaas.notifications.services.delivery import deliver, try_again
 from gpuaas.notifications.services.fanout import fan_out
 from gpuaas.notifications.services.memberships import announce_memberships
@@ -17,14 +23,18 @@ from gpuaas.notifications.services.webhooks import (
 )
 
 __all__ = [
+    "AnnouncementNotYours",
+    "AnnouncementRefused",
     "NotTheManager",
     "UnknownPreference",
     "WebhookRefused",
     "announce",
     "announce_memberships",
     "deliver",
+    "dismiss",
     "fan_out",
     "forget",
+    "keep_announcement",
     "mark_read",
     "prefer",
     "prefer_all",

@@ -12,11 +12,13 @@ from django.views.decorators.http import require_safe
 from gpuaas.accounts import selectors as accounts
 from gpuaas.accounts.models import CAN_BOOK, User
 from gpuaas.inventory import selectors as inventory
+from gpuaas.notifications import selectors as notifications
 from gpuaas.portal.access import PortalRequest, for_people
 from gpuaas.portal.cards import bookings, first_run, limits
 from gpuaas.portal.cards.bookings import BookingCard
 from gpuaas.portal.cards.hardware import closure_card
 from gpuaas.portal.cards.types import PoolCard, pool_card
+from gpuaas.portal.views.announcements import AT_MOST
 from gpuaas.portal.views.responses import unless_seen
 from reservations import availability, facts, selectors, services
 from reservations.lifecycle import State
@@ -43,6 +45,7 @@ def home(request: PortalRequest, user: User) -> HttpResponse:
     )
     context = {
         **_mine(user, now),
+        "announcements": list(notifications.announcements_for(user, now=now)[:AT_MOST]),
         "first_steps": _first_steps() if user.is_platform_admin else (),
         "pools": pool_cards(now, closures=closures),
         "may_book": team is not None,
