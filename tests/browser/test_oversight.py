@@ -105,3 +105,27 @@ def test_an_administrator_sees_the_fleet(
     assert serious(desk) == []
     assert desk.evaluate("document.documentElement.scrollWidth") <= width
     assert complaints == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_ends_for_good_is_asked_about_with_what_it_means(
+    desk: Page, lived_in: Lab, artefacts: Path, complaints: list[str], width: int
+) -> None:
+    desk.goto("/")
+    sign_in(desk, make.user(organisation_role=OrganisationRole.PLATFORM_ADMIN, username="root"))
+    desk.set_viewport_size({"width": width, "height": 900})
+    desk.goto("/inventory/")
+    closure = desk.get_by_test_id("closure")
+    expect(closure.get_by_role("button", name="Open it again")).to_be_hidden()
+
+    closure.locator("summary").focus()
+    desk.keyboard.press("Enter")
+
+    expect(closure).to_contain_text("can be booked again at once")
+    desk.screenshot(path=artefacts / f"sure-{width}.png")
+    assert serious(desk) == []
+    assert desk.evaluate("document.documentElement.scrollWidth") <= width
+    closure.get_by_role("button", name="Open it again").click()
+    expect(closure).to_have_count(0)
+    assert lived_in.pool.closures.filter(canceled_at=None).count() == 0
+    assert complaints == []
