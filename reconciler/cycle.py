@@ -83,8 +83,8 @@ PHASES: Final[tuple[tuple[str, Phase], ...]] = (
 )
 
 
-# However often a pass looks again, these ask the cluster once.
-ONCE_A_PASS: Final = frozenset({"warnings"})
+# However often a pass looks again, these ask the cluster once, unless something of theirs waits.
+ONCE_A_PASS: Final = frozenset({"warnings", "hardware"})
 
 
 @dataclass(slots=True)
@@ -201,6 +201,8 @@ def _look_and_act(
             return
         if now - moved_at > PATIENCE or now - began_at > LONGEST_PASS:
             return
+        if world.changes:
+            pause_seconds = FIRST_PAUSE_SECONDS
         pause(pause_seconds)
         pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
@@ -210,10 +212,11 @@ def _act_on_all(
 ) -> None:
     """Run every phase on what it finds due, in one look's light."""
     report.looks += 1
+    waited = {label.partition(":")[0] for label in report.waiting}
     report.waiting.clear()
     sessions.record_look(cluster=cluster, now=now)
     for name, phase in PHASES:
-        if report.looks > 1 and name in ONCE_A_PASS:
+        if report.looks > 1 and name in ONCE_A_PASS - waited:
             continue
         at_work = []
         for item in phase.due(cluster, now):

@@ -82,16 +82,9 @@ def ensure_namespace(spec: SessionSpec, world: World) -> Outcome:
 
 
 def ensure_guardrails(spec: SessionSpec, world: World) -> Outcome:
-    """Put the limits in place, and wait until the API counts against them.
-
-    Admission reads a quota's *status*, not its spec.  While ``status.hard`` is not the spec's, or
-    something is not counted yet, nobody may get in.
-    """
-    wanted = guardrails.resource_quota(spec)
-    quota = world.ensure(wanted)
+    """Put the limits in place."""
+    world.ensure(guardrails.resource_quota(spec))
     world.ensure(guardrails.limit_range(spec))
-    if not guardrails.is_counting(quota, wanted):
-        return Waiting("the cluster is starting to count against the quota")
     return Done()
 
 
@@ -100,6 +93,18 @@ def ensure_network(spec: SessionSpec, world: World) -> Outcome:
     for policy in network.build(spec):
         world.ensure(policy)
     return Done()
+
+
+def ensure_counting(spec: SessionSpec, world: World) -> Outcome:
+    """Wait until the API counts against the quota.
+
+    Admission reads a quota's *status*, not its spec.  While ``status.hard`` is not the spec's, or
+    something is not counted yet, nobody may get in, and what is counted cannot be made.
+    """
+    wanted = guardrails.resource_quota(spec)
+    if world.settles(wanted, lambda quota: guardrails.is_counting(quota, wanted)):
+        return Done()
+    return Waiting("the cluster is starting to count against the quota")
 
 
 def ensure_storage(spec: SessionSpec, world: World) -> Outcome:
@@ -162,6 +167,7 @@ STEPS: Final[tuple[Step, ...]] = (
     ensure_namespace,
     ensure_guardrails,
     ensure_network,
+    ensure_counting,
     ensure_storage,
     ensure_devices,
     ensure_workspace,

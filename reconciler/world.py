@@ -1,14 +1,19 @@
 """A cluster as it was seen, and the one way to change it: only what drifted, each change noted."""
 
 import threading
+import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from reconciler import naming
 from reconciler.cluster import Cluster, Manifest, Ref, ref_to
 from reconciler.observe import Picture, Versions
 from sessions.spec import SessionSpec
+
+# How long a thread waits for a controller, between one look at the object and the next.
+BLINKS_SECONDS: Final = (0.05, 0.1, 0.2, 0.4)
 
 # What was compared and found complete: the spec, and the objects as they were.
 Complete: TypeAlias = dict[str, tuple[SessionSpec, Versions]]
@@ -31,6 +36,7 @@ class World:
     changes: list[str] = field(default_factory=list)
     was_complete: Complete = field(default_factory=dict)
     complete: Complete = field(default_factory=dict)
+    pause: Callable[[float], None] = time.sleep
     _touched: set[str] = field(default_factory=set)
     _pods: dict[str, list[Manifest]] | None = None
     _listing: threading.Lock = field(default_factory=threading.Lock)
@@ -44,6 +50,25 @@ class World:
         self.changes.append(f"apply {ref}")
         self._touched.add(ref.namespace or ref.name)
         return manifest if self.dry_run else self.kube.apply(manifest)
+
+    def settles(self, manifest: Manifest, is_settled: Callable[[Manifest], bool]) -> bool:
+        """Return whether the object, which was ensured before, is as a controller has to leave it.
+
+        One that this look has made is asked for again a few times: what takes a blink should not
+        wait for the next look, with everything else of its session.
+        """
+        ref = ref_to(manifest)
+        seen = self.picture.get(ref)
+        if seen is not None and is_settled(seen):
+            return True
+        if self.dry_run or (ref.namespace or ref.name) not in self._touched:
+            return False
+        for seconds in BLINKS_SECONDS:
+            made = self.kube.get(ref)
+            if made is not None and is_settled(made):
+                return True
+            self.pause(seconds)
+        return False
 
     def has(self, manifest: Manifest) -> bool:
         """Return whether every field of ``manifest`` was seen to be true."""
