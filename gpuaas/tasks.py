@@ -8,6 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from gpuaas.accounts import services as accounts
 from gpuaas.audit import selectors as audit
 from gpuaas.idempotency import services as idempotency
 from gpuaas.notifications import services as notifications
@@ -51,6 +52,12 @@ def log_audit_head() -> None:
 def forget_keys() -> None:
     """Forget requests that nobody sends again."""
     idempotency.forget(before=timezone.now() - idempotency.KEPT_FOR)
+
+
+@shared_task(name="accounts.forget_tokens")
+def forget_tokens() -> None:
+    """Forget API tokens that ended long ago."""
+    accounts.forget_tokens(now=timezone.now())
 
 
 @shared_task(name="tokenomics.follow")

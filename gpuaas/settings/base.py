@@ -358,6 +358,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600,
         "options": {"expires": 3600},
     },
+    "forget_tokens": {
+        "task": "accounts.forget_tokens",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
     "log_audit_head": {
         "task": "audit.log_head",
         "schedule": 3600,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from gpuaas import tasks
 from gpuaas.accounts import services
 from gpuaas.accounts.models import ApiToken, User
 from gpuaas.audit.models import AuditEvent
@@ -100,3 +101,20 @@ def test_its_use_is_written_down_once_an_hour() -> None:
         noted.append(token.last_used_at)
 
     assert noted == [make.NOON] * 3 + [make.at(1)] * 2
+
+
+def test_what_ended_long_ago_is_forgotten() -> None:
+    person = make.user()
+    created(person, name="expired", hours=1)
+    services.revoke_token(token=created(person, name="revoked"), actor=person, now=make.NOON)
+    created(person, name="live", hours=24 * 100)
+    day = timedelta(days=1)
+
+    assert services.forget_tokens(now=make.NOON + 90 * day) == 0
+    assert services.forget_tokens(now=make.NOON + 91 * day) == 2
+
+    assert list(ApiToken.objects.values_list("name", flat=True)) == ["live"]
+    assert actions().count("token.created") == 3
+
+    tasks.forget_tokens()  # by the clock of today, which is later than all of this
+    assert not ApiToken.objects.exists()

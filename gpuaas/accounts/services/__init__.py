@@ -36,6 +36,7 @@ from gpuaas.accounts.services.tokens import (
     TokenRefused,
     TooManyTokens,
     create_token,
+    forget_tokens,
     note_use,
     revoke_token,
 )
@@ -66,6 +67,7 @@ __all__ = (
     "drop_expired_grants",
     "ensure_team",
     "ensure_user",
+    "forget_tokens",
     "invite",
     "keep_person",
     "note_password",

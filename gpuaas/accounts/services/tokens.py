@@ -14,6 +14,8 @@ from gpuaas.core import errors
 LIVE_AT_MOST: Final = 20
 # Telling when a token was used last is worth one write an hour, and not one a request.
 NOTED_EVERY: Final = timedelta(hours=1)
+# So long somebody may still look for a token that lets nobody in any more.
+ENDED_KEPT_FOR: Final = timedelta(days=90)
 
 
 class TokenRefused(errors.DomainError):
@@ -106,3 +108,14 @@ def note_use(*, token: ApiToken, now: datetime) -> None:
     ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lte=limit), pk=token.pk).update(
         last_used_at=now
     )
+
+
+def forget_tokens(*, now: datetime) -> int:
+    """Delete the tokens that expired or were revoked long ago; return how many.
+
+    They let nobody in from their end on; what was done with them is in the audit trail.
+    """
+    before = now - ENDED_KEPT_FOR
+    ended = ApiToken.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
+    count, _ = ended.delete()
+    return count
