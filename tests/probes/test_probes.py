@@ -151,6 +151,10 @@ def test_passes_add_up_whoever_runs_them(token: None) -> None:
     assert found[named("gpuaas_reconcile_put_off_total", cluster="lab")] == 4
     lists = named("gpuaas_cluster_api_answers_total", cluster="lab", verb="list", code="200")
     assert found[lists] == 36
+    told_to_wait = named(
+        "gpuaas_cluster_api_answers_total", cluster="lab", verb="apply", code="429"
+    )
+    assert found[told_to_wait] == 3
     assert PassRecord.objects.get().last_error == "no answer"
 
 
@@ -222,6 +226,19 @@ def test_metrics_cost_the_same_however_much_there_is(
 
     with django_assert_num_queries(8):
         samples()
+
+
+def test_the_lag_is_shown_by_quantile(token: None) -> None:
+    now = timezone.now()
+    session = make.session(state=SessionState.READY)
+    minute = timedelta(minutes=1)
+    type(session.reservation).objects.update(starts_at=now - 2 * minute, ends_at=now + 9 * minute)
+    type(session).objects.update(ready_at=now - minute)
+
+    found = samples()
+
+    lag = found[named("gpuaas_session_start_lag_seconds", quantile="0.99")]
+    assert lag == pytest.approx(60)
 
 
 def test_a_window_of_nobody_says_nothing_of_lag(token: None) -> None:
