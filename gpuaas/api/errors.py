@@ -155,6 +155,13 @@ def _problems_of(error: errors.DomainError) -> list[dict[str, object]]:
     """Return the fields that are to blame, as far as the error knows them."""
     if isinstance(error, reservations.WishRefused | reservations.RulesRefused):
         return [_reason(problem) for problem in error.problems]
+    if isinstance(error, inputs.BadInput):
+        return [{"code": error.code, "field": error.field, "message": error.message}]
+    if isinstance(error, documents.SheetRefused):
+        return [
+            {"code": p.code, "field": p.field, "line": p.line, "message": p.message}
+            for p in error.problems
+        ]
     if isinstance(error, files.FileRefused):
         return [
             {"code": error.code, "field": p.path, "line": p.line, "message": p.message}

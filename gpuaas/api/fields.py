@@ -1,6 +1,7 @@
 """Serializer fields that accept less than REST framework's own."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -8,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 UTC_ZONE: Final = ZoneInfo("UTC")
+_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 ZONES: Final = frozenset(available_timezones())
 
 
@@ -41,6 +43,23 @@ class ZoneField(serializers.Field[ZoneInfo, str, str, Any]):
         if not isinstance(data, str) or data not in ZONES:
             self.fail("unknown_zone")
         return ZoneInfo(data)
+
+
+@extend_schema_field(
+    {"type": "string", "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])$", "examples": ["2026-10"]}
+)
+class MonthField(serializers.Field[date, str, str, Any]):
+    """A month, written 2026-10; it is kept as its first day."""
+
+    default_error_messages = {"not_a_month": "Write a month as 2026-10."}
+
+    def to_internal_value(self, data: Any) -> date:
+        if not isinstance(data, str) or not _MONTH.fullmatch(data):
+            self.fail("not_a_month")
+        try:
+            return date.fromisoformat(f"{data}-01")
+        except ValueError:
+            self.fail("not_a_month")
 
 
 @extend_schema_field(

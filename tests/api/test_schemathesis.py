@@ -48,7 +48,9 @@ CASES: Final = 15
 # What an address is about, among the things of the permission matrix; the first that fits.
 ABOUT: Final = (
     ("/costs/months/{month}/reservations/{public_id}/", "cost"),
+    ("/costs/months/{month}/adjustments/{public_id}/", "adjustment"),
     ("/costs/months/{month}/", "month"),
+    ("/costs/sheets/{number}/", "cost-sheet"),
     ("/costs/exports/{public_id}/", "export"),
     ("/pools/{slug}/", "pool"),
     ("/teams/{slug}/members/{number}/", "member"),

@@ -102,7 +102,9 @@ def test_what_cannot_be_calculated_is_not_closed() -> None:
     month = october(booked=False)
     with pytest.raises(calculation.CannotCalculate):
         periods.soft_close(period=month.period(), actor=month.by, now=OVER)
+    assert CostPeriod.objects.get(month=MONTH).state == PeriodState.OPEN
 
+    CostPeriod.objects.filter(month=MONTH).update(state=PeriodState.SOFT_CLOSED)
     period = CostPeriod.objects.get(month=MONTH)
     with pytest.raises(calculation.CannotCalculate):
         periods.close(period=period, actor=month.by, now=SETTLED)

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
+import yaml
+
 from reservations.lifecycle import State
 from reservations.models import Reservation
 from tests import make
 from tests.permissions.world import World
+from tests.unit.costs import sheets
 from tests.unit.planning.scenarios import priceless
 from tokenomics import documents
 
@@ -111,8 +114,24 @@ def _webhook(world: World, team: str) -> dict[str, Any]:
     return {"url": "https://hooks.example.com/x"}
 
 
+def _budget(world: World, team: str) -> dict[str, Any]:
+    return {"cost_centre": "CC-1", "valid_from": "2026-10", "amount_minor": 100, "currency": "EUR"}
+
+
+def _adjustment(world: World, team: str) -> dict[str, Any]:
+    return {"cost_centre": "CC-1", "amount_minor": -100, "currency": "EUR", "reason": "credit"}
+
+
 # The second argument is the slug of the team that the request is about.
 BODIES: Final[dict[str, Body]] = {
+    "POST api:cost-sheets": lambda _world, _team: {
+        "yaml": yaml.safe_dump(sheets.plain()),
+        "reason": "new",
+    },
+    "POST api:cost-centres": lambda _world, _team: {"code": "CC-1", "is_charged": True},
+    "POST api:cost-budgets": _budget,
+    "PATCH api:cost-month": lambda _world, _team: {"idle_policy": "spread"},
+    "POST api:adjustments": _adjustment,
     "POST api:cost-exports": lambda _world, _team: {"format": "csv"},
     "POST portal:cost_export": lambda _world, _team: {"format": "csv"},
     "GET api:availability": _hours,

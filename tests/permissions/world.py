@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import yaml
 from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
@@ -36,12 +37,13 @@ from sessions.models import WorkspaceSession
 from tests import make
 from tests.notifications.tellers import announce
 from tests.reports.months import ENDS, Month
+from tests.unit.costs import sheets
 from tests.unit.planning.scenarios import priceless
 from tokenomics import documents
 from tokenomics import services as planning
 from tokenomics.core.lines import LineKind
-from tokenomics.models import CostAdjustment, CostExport, SavedScenario
-from tokenomics.services import exports
+from tokenomics.models import CostAdjustment, CostCentre, CostExport, CostSheet, SavedScenario
+from tokenomics.services import exports, past
 
 if TYPE_CHECKING:
     from tests.permissions.calls import Answer
@@ -263,6 +265,15 @@ def _month(pool: Any, *sides: Side) -> None:
             cost_centre=f"CC-{side.team.slug}",
         )
     month.summed()
+    CostCentre.objects.create(code="CC-1")
+    CostSheet.objects.create(
+        document=yaml.safe_dump(sheets.plain()),
+        currency="EUR",
+        reason="first",
+        entered_by=sides[0].member,
+        entered_at=ENDS,
+    )
+    past.follow(now=ENDS)
     CostAdjustment.objects.create(
         period=month.period,
         cost_centre="CC-1",
@@ -342,6 +353,7 @@ def _things(ours: Side, theirs: Side) -> dict[str, Thing]:
             None,
             {"month": "2026-10", "public_id": NOWHERE},
         ),
+        "cost-sheet": shared("number", CostSheet.objects.get().pk, 0),
         "secret": sided("secret", lambda side: side.secret, "nothing"),
         "named-team": sided("team", lambda side: side.team.slug, "nowhere-team"),
         "pool": shared("slug", ours.running.pool.slug, "nowhere"),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from gpuaas.accounts.models import Team
 from reservations import facts
@@ -17,6 +18,12 @@ def budget_of(cost_centre: str, *, at: datetime) -> CostCentreBudget | None:
     month = at.astimezone(UTC).date().replace(day=1)
     budgets = CostCentreBudget.objects.filter(cost_centre__code=cost_centre, valid_from__lte=month)
     return budgets.order_by("-valid_from", "-pk").first()
+
+
+def budgets(*, cost_centre: str | None = None) -> QuerySet[CostCentreBudget]:
+    """Return every budget that was entered, of one cost centre or of all."""
+    found = CostCentreBudget.objects.select_related("cost_centre", "set_by")
+    return found if cost_centre is None else found.filter(cost_centre__code=cost_centre)
 
 
 def teams_of(cost_centre: str) -> list[Team]:

@@ -34,6 +34,7 @@ class BadInput(DomainError):
 
     def __init__(self, field: str, message: str) -> None:
         self.field: Final = field
+        self.message: Final = message
         super().__init__(f"{field}: {message}")
 
 

@@ -108,19 +108,23 @@ def keep_up_to_date(*, now: datetime) -> list[CostPeriod]:
 def soft_close(*, period: CostPeriod, actor: User, now: datetime) -> CostPeriod:
     """Close a month that is over, but for what comes late.
 
-    Raises `FinanceOnly`, `TooEarly`, `PeriodClosed` or `CannotCalculate`.
+    Raises `FinanceOnly`, `TooEarly`, `PeriodClosed` or `CannotCalculate`; then nothing was
+    changed.
     """
     check_actor(actor)
     if now < period.ends_at:
         raise TooEarly(f"{period} ends at {period.ends_at:%Y-%m-%d %H:%M} UTC")
+    past.follow(now=now)
     with transaction.atomic():
         changed = CostPeriod.objects.filter(pk=period.pk, state=PeriodState.OPEN).update(
             state=PeriodState.SOFT_CLOSED, soft_closed_at=now, soft_closed_by=actor
         )
         if not changed:
             raise PeriodClosed(_who(lock(period)))
-        _record("soft_closed", period, actor, now)
-    return calculate(period, now=now)
+        locked = lock(period)
+        write(locked, now=now)
+        _record("soft_closed", locked, actor, now)
+    return locked
 
 
 def close(*, period: CostPeriod, actor: User, now: datetime) -> CostPeriod:

@@ -80,7 +80,7 @@ class CostGroups(APIView):
     @listed("See costs by any dimension", shapes.CostGroupOutput, asks=GroupsQuery)
     def get(self, request: Request, month: str) -> Response:
         asked = _asked(GroupsQuery, request)
-        period, by = _period(month), asked.pop("by")
+        period, by = period_called(month), asked.pop("by")
         groups = reports.grouped(
             period, by=by, user=caller(request), now=timezone.now(), filters=asked
         )
@@ -94,7 +94,7 @@ class CostLines(APIView):
 
     @listed("List the lines of a month", shapes.CostLineOutput, asks=FilterQuery)
     def get(self, request: Request, month: str) -> Response:
-        asked, period = _asked(FilterQuery, request), _period(month)
+        asked, period = _asked(FilterQuery, request), period_called(month)
         visible = reports.lines_visible_to(caller(request), now=timezone.now())
 
         def show(rows: Iterable[CostLine]) -> list[dict[str, Any]]:
@@ -111,7 +111,7 @@ class BookingCosts(APIView):
     @described("See what a booking costs", answers=shapes.BookingCostOutput)
     def get(self, request: Request, month: str, public_id: UUID) -> Response:
         found = _booking(request, month, public_id)
-        period = _period(month)
+        period = period_called(month)
         ratio = found.coverage.ratio
         return Response(
             {
@@ -133,7 +133,7 @@ class BookingReadings(APIView):
     @listed("List a booking's meter readings", shapes.ReadingOutput)
     def get(self, request: Request, month: str, public_id: UUID) -> Response:
         _booking(request, month, public_id)
-        entries = reports.readings_of(_period(month), public_id)
+        entries = reports.readings_of(period_called(month), public_id)
         return pages.page_of(entries, request, by=("ended_at", "id"), show=_readings)
 
 
@@ -152,7 +152,7 @@ class CostExports(APIView):
         given = ExportInput(data=request.data)
         given.is_valid(raise_exception=True)
         made = exports.ask(
-            period=_period(month),
+            period=period_called(month),
             form=given.validated_data["format"],
             has_bom=given.validated_data["bom"],
             actor=caller(request),
@@ -200,7 +200,8 @@ def _asked(form: type[inputs.CursorQuery], request: Request) -> dict[str, Any]:
     return inputs.without_page(query.validated_data)
 
 
-def _period(month: str) -> CostPeriod:
+def period_called(month: str) -> CostPeriod:
+    """Return the month that an address names, 2026-10; one that is not there is 404."""
     try:
         first: date = datetime.strptime(month, "%Y-%m").date()  # noqa: DTZ007 -- no instant
     except ValueError as error:
@@ -210,7 +211,7 @@ def _period(month: str) -> CostPeriod:
 
 def _booking(request: Request, month: str, public_id: UUID) -> reports.BookingCost:
     found = reports.booking_cost(
-        _period(month), public_id, user=caller(request), now=timezone.now()
+        period_called(month), public_id, user=caller(request), now=timezone.now()
     )
     if found is None:
         raise Http404
