@@ -16,7 +16,9 @@ from reservations.models import Reservation
 from tests import make
 from tests.unit.costs import sheets
 from tokenomics.core.ledger import GpuUsage
-from tokenomics.models import CostPeriod
+from tokenomics.core.lines import StatementLine
+from tokenomics.models import CostLine, CostPeriod
+from tokenomics.selectors import lines
 from tokenomics.services import inputs, periods
 from tokenomics.services import usage as metering
 
@@ -102,6 +104,12 @@ class October:
 
     def period(self) -> CostPeriod:
         return periods.open_period(month=MONTH, now=OVER)
+
+
+def lines_of(period: CostPeriod, **narrowed: Any) -> list[StatementLine]:
+    """Return the lines of a month as its files have them."""
+    chosen = CostLine.objects.filter(**narrowed)
+    return [line for piece in lines.in_pieces(period, chosen) for line in piece]
 
 
 def each_end(bookings: list[Reservation]) -> datetime:

@@ -16,6 +16,7 @@ from tests.costs.october import (
     October,
     enter,
     finance,
+    lines_of,
     october,
     team,
 )
@@ -248,9 +249,9 @@ def test_a_month_in_its_first_hour_costs_nothing_yet(month: October) -> None:
 
 def test_calculating_again_changes_nothing(month: October) -> None:
     enter(month.by)
-    first = list(selectors.lines_of(calculated(month)))
+    first = lines_of(calculated(month))
 
-    again = list(selectors.lines_of(calculation.calculate(month.period(), now=OVER)))
+    again = lines_of(calculation.calculate(month.period(), now=OVER))
 
     assert again == first
     assert len(first) > 5
@@ -304,16 +305,14 @@ def test_lines_can_be_narrowed(month: October) -> None:
 
     def of_team() -> list[str]:
         teams = type(booking.team).objects.filter(pk=booking.team_id)
-        return [each.reservation for each in selectors.lines_of(period, teams=teams)]
+        return [each.reservation for each in lines_of(period, team__in=teams)]
 
-    (line,) = selectors.lines_of(period, reservation=booking.pk)
+    (line,) = lines_of(period, reservation=booking.pk)
     assert line.reservation == str(booking.public_id)
     assert (line.team, line.pool, line.user) == ("team-2", "lab", booking.requested_by.username)
     assert of_team() == [str(booking.public_id)]
-    assert len(list(selectors.lines_of(period, cost_centre="CC-300"))) == 1
-    assert {line.kind for line in selectors.lines_of(period, cost_centre="PLATFORM")} == {
-        LineKind.IDLE
-    }
+    assert len(lines_of(period, cost_centre="CC-300")) == 1
+    assert {line.kind for line in lines_of(period, cost_centre="PLATFORM")} == {LineKind.IDLE}
 
 
 def test_devices_are_followed_through_their_states() -> None:

@@ -10,7 +10,17 @@ from django.db import connection
 from gpuaas.accounts.models import Team, User
 from gpuaas.audit.models import AuditEvent
 from tests import make
-from tests.costs.october import ENDS, MONTH, OVER, SETTLED, October, enter, finance, october
+from tests.costs.october import (
+    ENDS,
+    MONTH,
+    OVER,
+    SETTLED,
+    October,
+    enter,
+    finance,
+    lines_of,
+    october,
+)
 from tokenomics.models import (
     CostAdjustment,
     CostLine,
@@ -214,16 +224,30 @@ def test_statements_are_numbered_and_hashed(month: October) -> None:
 
 def test_a_statement_is_the_same_bytes_whatever_is_renamed(month: October) -> None:
     statement = selectors.statements(closed(month)).get(cost_centre="CC-100")
-    first = list(selectors.statement_lines(statement))
+    first = lines_of(statement.period, cost_centre="CC-100")
 
     Team.objects.update(cost_centre="other")
     User.objects.filter(pk=month.bookings["R1"][0].requested_by_id).update(username="somebody")
 
     again = selectors.statements(statement.period).get(cost_centre="CC-100")
     assert again.document == statement.document
-    assert list(selectors.statement_lines(again)) == first
+    assert lines_of(again.period, cost_centre="CC-100") == first
     assert len(first) == statement.lines
     assert selectors.lines_digest(statement.period, cost_centre="CC-100") == statement.lines_digest
+
+
+def test_who_approved_an_amount_is_called_what_they_were_called_at_the_closing(
+    month: October,
+) -> None:
+    made = entered(month.period(), month.by)
+    other = finance("other")
+    adjustments.approve_adjustment(adjustment=made, actor=other, now=OVER)
+    period = closed(month)
+
+    User.objects.filter(pk=other.pk).update(username="somebody")
+
+    (line,) = lines_of(period, kind="adjustment")
+    assert line.approved_by == "other"
 
 
 def test_a_digest_tells_what_somebody_changed_behind_the_triggers(month: October) -> None:
@@ -279,10 +303,10 @@ def test_an_adjustment_needs_a_second_person(month: October) -> None:
     line = adjustments.approve_adjustment(adjustment=made, actor=finance("other"), now=OVER)
 
     assert (line.kind, line.amount_minor, line.reason) == ("adjustment", -500, "goodwill")
-    plain = [each for each in selectors.lines_of(period) if each.kind == "adjustment"]
+    plain = [each for each in lines_of(period) if each.kind == "adjustment"]
     calculated = [
         each
-        for each in selectors.lines_of(calculation.calculate(period, now=OVER))
+        for each in lines_of(calculation.calculate(period, now=OVER))
         if each.kind == "adjustment"
     ]
     assert calculated[0].approved_by == "other"

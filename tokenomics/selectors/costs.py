@@ -1,6 +1,6 @@
 """What a month costs: periods, lines as plain data, statements, and whether everything adds up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -8,16 +8,15 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from gpuaas.accounts.models import Team, User
 from tokenomics.core.ledger import month_after
-from tokenomics.core.lines import LineKind, StatementLine
+from tokenomics.core.lines import LineKind
 from tokenomics.core.months import Month
 from tokenomics.models import (
     CostAdjustment,
     CostCentre,
-    CostLine,
     CostPeriod,
     CostPool,
     CostSheet,
@@ -25,20 +24,6 @@ from tokenomics.models import (
     PeriodState,
 )
 
-_AT_ONCE: Final = 5_000
-_NAMED: Final = (
-    ("team", "teams"),
-    ("user", "users"),
-    ("pool", "pools"),
-    ("node", "nodes"),
-    ("device", "devices"),
-)
-_OF_LINES: Final = (
-    *(f"{name}_id" for name, _ in _NAMED),
-    *("number", "kind", "currency", "amounts", "amount_minor", "cost_centre", "purpose"),
-    *("resource_name", "starts_at", "ends_at", "device_ms", "gpu_ns", "is_measured"),
-    *("corrects", "reason"),
-)
 _BY_CATEGORY: Final = """
 SELECT coalesce(pool.slug, ''), category, sum(due)::bigint, sum(paid)::bigint FROM (
     SELECT pool_id, category, amount_minor AS due, 0 AS paid FROM tokenomics_costpool
@@ -134,43 +119,6 @@ def month_of(period: CostPeriod) -> Month:
     return Month(period.month, ZoneInfo(period.time_zone))
 
 
-def lines_of(
-    period: CostPeriod,
-    *,
-    cost_centre: str | None = None,
-    teams: "QuerySet[Team] | None" = None,
-    reservation: int | None = None,
-) -> Iterator[StatementLine]:
-    """Return the lines of a month as plain data, by number, in constant memory.
-
-    They can be narrowed to a cost centre, to teams or to one booking.  Of a closed month they are
-    the same whenever they are asked for: names are those of its closing.
-    """
-    rows = CostLine.objects.filter(period=period).order_by("number")
-    if cost_centre is not None:
-        rows = rows.filter(cost_centre=cost_centre)
-    if teams is not None:
-        rows = rows.filter(team__in=teams)
-    if reservation is not None:
-        rows = rows.filter(reservation=reservation)
-    with_keys = rows.annotate(
-        public_id=F("reservation__public_id"), approver=F("adjustment__approved_by_id")
-    ).values(*_OF_LINES, "public_id", "approver")
-    for row in with_keys.iterator(chunk_size=_AT_ONCE):
-        yield _plain(row, period)
-
-
-def _plain(row: dict[str, Any], period: CostPeriod) -> StatementLine:
-    for name, kind in _NAMED:
-        key = row.pop(f"{name}_id")
-        row[name] = "" if key is None else _name(period, kind, key)
-    public_id, approver = row.pop("public_id"), row.pop("approver")
-    row["kind"] = LineKind(row["kind"])
-    row["reservation"] = str(public_id) if public_id else ""
-    row["approved_by"] = _name(period, "users", approver) if approver else ""
-    return StatementLine(period=period.month, **row)
-
-
 def _name(period: CostPeriod, kind: str, key: int) -> str:
     return str(period.names.get(kind, {}).get(str(key), key))
 
@@ -178,11 +126,6 @@ def _name(period: CostPeriod, kind: str, key: int) -> str:
 def statements(period: CostPeriod) -> QuerySet[CostStatement]:
     """Return the statements of a closed month, that over all cost centres first."""
     return CostStatement.objects.filter(period=period).order_by("pk")
-
-
-def statement_lines(statement: CostStatement) -> Iterator[StatementLine]:
-    """Return the lines that a statement is about; their digest is in it."""
-    return lines_of(statement.period, cost_centre=statement.cost_centre)
 
 
 def lines_digest(period: CostPeriod, *, cost_centre: str | None) -> str:

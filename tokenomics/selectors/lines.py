@@ -123,21 +123,28 @@ def _piece(period: CostPeriod, rows: QuerySet[CostLine]) -> list[StatementLine]:
     found = rows.values(
         *(*_PLAIN, *keys),
         public_id=F("reservation__public_id"),
+        approver_id=F("adjustment__approved_by_id"),
         approver=F("adjustment__approved_by__username"),
     )
     return [_line(period, row) for row in found]
 
 
 def _line(period: CostPeriod, row: dict[str, Any]) -> StatementLine:
-    named: dict[str, Any] = {}
-    for name, (column, kept) in _NAMED.items():
-        key = row.pop(column)
-        named[name] = "" if key is None else str(period.names.get(kept, {}).get(str(key), key))
+    def name(kept: str, key: int | None, otherwise: str | None = None) -> str:
+        """Return what it was called when the month was calculated, or else what is at hand."""
+        if key is None:
+            return ""
+        return str(period.names.get(kept, {}).get(str(key), otherwise or key))
+
+    named: dict[str, Any] = {
+        each: name(kept, row.pop(column)) for each, (column, kept) in _NAMED.items()
+    }
+    approved_by = name("users", row.pop("approver_id"), row.pop("approver"))
     return StatementLine(
         period=period.month,
         kind=LineKind(row.pop("kind")),
         reservation=str(row.pop("public_id") or ""),
-        approved_by=row.pop("approver") or "",
+        approved_by=approved_by,
         **row,
         **named,
     )
