@@ -1,4 +1,4 @@
-"""The command line: ``serve vllm MODEL``, ``serve ls``, ``serve rm NAME``."""
+"""The command line: ``serve vllm MODEL``, ``serve --agent NAME``, ``serve ls``, ``serve rm``."""
 
 import argparse
 import os
@@ -53,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="what counts ollama's tokens (default: the workspace's)",
     )
+    parser.add_argument("--agent", metavar="NAME", help="hold an agent to what it may reach")
+    parser.add_argument(
+        "--may-reach",
+        metavar="OTHER",
+        action="append",
+        default=[],
+        help="a server or agent in the session that the agent may reach; again for more",
+    )
     parser.add_argument("--dry-run", action="store_true", help="write the manifest, apply nothing")
     return parser
 
@@ -60,8 +68,12 @@ def _parser() -> argparse.ArgumentParser:
 def _do(asked: argparse.Namespace) -> list[str]:
     if asked.what == LIST:
         return _listed()
+    if asked.agent is not None:
+        return _hold(asked)
+    if asked.may_reach:
+        raise UsageRefused("--may-reach says what an agent reaches: add --agent NAME")
     if asked.what is None or asked.model is None:
-        raise UsageRefused("say an engine and a model, or ls, or rm and a name")
+        raise UsageRefused("say an engine and a model, or --agent, or ls, or rm and a name")
     return _remove(asked.model) if asked.what == REMOVE else _serve(asked)
 
 
@@ -92,6 +104,21 @@ def _serve(asked: argparse.Namespace) -> list[str]:
     return [*said, f"Inside the session it answers at http://{server.name}:{port}"]
 
 
+def _hold(asked: argparse.Namespace) -> list[str]:
+    """Write the policy of an agent; its pods are the user's own, and carry the agent's label."""
+    if asked.what is not None:
+        raise UsageRefused("--agent goes with --may-reach alone: it serves no model")
+    name = manifests.checked_name(asked.agent)
+    may_reach = [manifests.checked_name(each) for each in asked.may_reach]
+    said = _applied(name, manifests.of_agent(name, may_reach), is_dry=asked.dry_run)
+    reaches = ", ".join(may_reach) or "nothing"
+    return [
+        *said,
+        f"Pods with the label {manifests.AGENT_LABEL}={name} reach {reaches}, and DNS.",
+        "Set the label where their Deployment has its pod template.",
+    ]
+
+
 def _applied(name: str, objects: list[dict[str, Any]], *, is_dry: bool) -> list[str]:
     path = _file_of(name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,14 +129,17 @@ def _applied(name: str, objects: list[dict[str, Any]], *, is_dry: bool) -> list[
 
 def _remove(name: str) -> list[str]:
     label = f"{manifests.SERVER_LABEL}={manifests.checked_name(name)}"
-    said = kubectl.delete("deployments,services", label)
+    said = kubectl.delete("deployments,services,networkpolicies", label)
     _file_of(name).unlink(missing_ok=True)
     return [said or f"nothing is called {name}"]
 
 
 def _listed() -> list[str]:
     rows = [("NAME", "SERVES", "MODEL", "READY", "")]
-    rows += [_row(each) for each in kubectl.deployments(manifests.SERVER_LABEL)]
+    rows += [
+        _agent(each) if each["kind"] == "NetworkPolicy" else _row(each)
+        for each in kubectl.found("deployments,networkpolicies", manifests.SERVER_LABEL)
+    ]
     if len(rows) == 1:
         return ["Nothing is served."]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -131,6 +161,13 @@ def _row(deployment: dict[str, Any]) -> tuple[str, str, str, str, str]:
         "yes" if status.get("availableReplicas", 0) else "no",
         refused[0] if refused else "",
     )
+
+
+def _agent(policy: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    metadata = policy["metadata"]
+    reaches = metadata.get("annotations", {}).get(manifests.REACH_ANNOTATION, "")
+    name = metadata["labels"].get(manifests.AGENT_LABEL, "")
+    return (name, "agent", f"may reach {reaches or 'nothing'}", "", "")
 
 
 def _file_of(name: str) -> Path:

@@ -19,9 +19,9 @@ def apply(path: Path) -> str:
     return _run("apply", "-f", str(path))
 
 
-def deployments(label: str) -> list[dict[str, Any]]:
-    """Return the Deployments that carry ``label``, whatever its value."""
-    found = json.loads(_run("get", "deployments", "-l", label, "-o", "json"))
+def found(kinds: str, label: str) -> list[dict[str, Any]]:
+    """Return the objects of ``kinds`` that carry ``label``, whatever its value."""
+    found = json.loads(_run("get", kinds, "-l", label, "-o", "json"))
     return list(found["items"])
 
 

@@ -1,6 +1,7 @@
 """What `serve` applies, as functions of what was asked for.  Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +10,10 @@ from gpuaas_serve.engines import ENGINES, MODELS, Engine
 SERVER_LABEL: Final = "gpuaas.io/server"
 ENGINE_LABEL: Final = "gpuaas.io/engine"
 MODEL_ANNOTATION: Final = "gpuaas.io/model"
+AGENT_LABEL: Final = "gpuaas.io/agent"
+REACH_ANNOTATION: Final = "gpuaas.io/may-reach"
+# What a pod that an agent may reach is known by: our own labels, and the two in general use.
+NAME_LABELS: Final = (SERVER_LABEL, AGENT_LABEL, "app.kubernetes.io/name", "app")
 # A model of 100 GB takes its time the first time.
 LONGEST_START_SECONDS: Final = 2 * 3600
 LONGEST_NAME: Final = 50
@@ -57,6 +62,34 @@ def name_for(engine: str, model: str) -> str:
     """Return what a server of ``model`` is called where nobody says: ``vllm-llama-3-8b``."""
     words = re.sub(r"[^a-z0-9]+", "-", model.rpartition("/")[2].lower()).strip("-")
     return f"{engine}-{words}"[:LONGEST_NAME].strip("-")
+
+
+def of_agent(name: str, may_reach: Sequence[str]) -> list[Manifest]:
+    """Return the policy of an agent: its pods reach ``may_reach``, DNS, and nothing else.
+
+    The session's own policies leave out pods with the agent's label, so without one of its own an
+    agent reaches nothing.
+    """
+    peers = [
+        {"podSelector": {"matchLabels": {label: other}}}
+        for other in may_reach
+        for label in NAME_LABELS
+    ]
+    policy: Manifest = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": f"agent-{name}",
+            "labels": {SERVER_LABEL: name, AGENT_LABEL: name},
+            "annotations": {REACH_ANNOTATION: " ".join(may_reach)},
+        },
+        "spec": {
+            "podSelector": {"matchLabels": {AGENT_LABEL: name}},
+            "policyTypes": ["Egress"],
+            "egress": [{"to": peers}] if peers else [],
+        },
+    }
+    return [policy]
 
 
 def of_server(server: Server) -> list[Manifest]:

@@ -22,6 +22,8 @@ OWNER_ANNOTATION: Final = f"{PREFIX}/owner"
 # On the pods of an inference engine, so that its meters are found.
 ENGINE_LABEL: Final = f"{PREFIX}/engine"
 MODEL_ANNOTATION: Final = f"{PREFIX}/model"
+# On the pods of an agent, which reaches nothing but what a policy of its own names.
+AGENT_LABEL: Final = f"{PREFIX}/agent"
 
 QUOTA: Final = "gpuaas"
 LIMITS: Final = "gpuaas"

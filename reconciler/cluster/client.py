@@ -43,7 +43,7 @@ from reconciler.cluster import (
 )
 
 # So large that the number of requests is the same for any number of sessions a cluster can carry:
-# six network policies each are the most of a kind.  A page of these is some 12 MB.
+# eight network policies each are the most of a kind.  A page of these is some 12 MB.
 PAGE_SIZE: Final = 10_000
 LISTING_ATTEMPTS: Final = 3
 CONNECT_TIMEOUT_SECONDS: Final = 3.0

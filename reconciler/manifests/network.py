@@ -8,6 +8,9 @@ from reconciler.cluster import Manifest
 from sessions.spec import Door, SessionSpec
 
 EVERY_POD: Final[dict[str, Any]] = {}
+# An agent reaches what its own policy names, which `serve --agent` writes, and name resolution.
+AGENTS: Final = {"matchExpressions": [{"key": naming.AGENT_LABEL, "operator": "Exists"}]}
+NO_AGENT: Final = {"matchExpressions": [{"key": naming.AGENT_LABEL, "operator": "DoesNotExist"}]}
 DNS_PORTS: Final = (53, 5353)  # 5353 is where OpenShift's DNS pods listen
 DNS_NAMESPACES: Final = ("kube-system", "openshift-dns")
 ROUTER_NAMESPACE_LABELS: Final = {"network.openshift.io/policy-group": "ingress"}
@@ -23,11 +26,11 @@ API_SERVER_PORT: Final = 6443
 def build(spec: SessionSpec) -> tuple[Manifest, ...]:
     """Return the policies, the one that denies everything first."""
     proxy_ports = _proxy_ports(spec)
-    proxy = (_allow_out(spec, "gpuaas-allow-proxy", proxy_ports),) if proxy_ports else ()
+    proxy = _allow_out(spec, "gpuaas-allow-proxy", proxy_ports, pods=NO_AGENT)
     return (
         *_always(spec),
-        _allow_out(spec, "gpuaas-allow-api-server", [API_SERVER_PORT]),
-        *proxy,
+        _allow_out(spec, "gpuaas-allow-api-server", [API_SERVER_PORT], pods=NO_AGENT),
+        *((proxy,) if proxy_ports else ()),
         *((_to_the_portal(spec, spec.door),) if spec.door else ()),
     )
 
@@ -53,9 +56,19 @@ def _always(spec: SessionSpec) -> tuple[Manifest, ...]:
             spec,
             "gpuaas-allow-inside",
             {
+                "podSelector": NO_AGENT,
                 "policyTypes": ["Ingress", "Egress"],
                 "ingress": [{"from": [{"podSelector": EVERY_POD}]}],
                 "egress": [{"to": [{"podSelector": EVERY_POD}]}],
+            },
+        ),
+        _policy(
+            spec,
+            "gpuaas-allow-to-agents",
+            {
+                "podSelector": AGENTS,
+                "policyTypes": ["Ingress"],
+                "ingress": [{"from": [{"podSelector": EVERY_POD}]}],
             },
         ),
         _policy(

@@ -27,6 +27,7 @@ EVERYTHING = {
     "NetworkPolicy gpuaas-allow-dns",
     "NetworkPolicy gpuaas-allow-inside",
     "NetworkPolicy gpuaas-allow-router",
+    "NetworkPolicy gpuaas-allow-to-agents",
     "NetworkPolicy gpuaas-deny-all",
     "PersistentVolumeClaim home",
     "PersistentVolumeClaim model-cache",

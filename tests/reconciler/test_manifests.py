@@ -116,6 +116,7 @@ def test_everything_is_denied_first() -> None:
     assert first["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     assert [policy["metadata"]["name"] for policy in others] == [
         "gpuaas-allow-inside",
+        "gpuaas-allow-to-agents",
         "gpuaas-allow-dns",
         "gpuaas-allow-router",
         "gpuaas-allow-api-server",

@@ -12,6 +12,7 @@ from tests.make import SLICE
 DEPLOYMENTS = {
     "items": [
         {
+            "kind": "Deployment",
             "metadata": {
                 "name": "llama",
                 "labels": {"gpuaas.io/server": "llama", "gpuaas.io/engine": "vllm"},
@@ -20,6 +21,7 @@ DEPLOYMENTS = {
             "status": {"availableReplicas": 1},
         },
         {
+            "kind": "Deployment",
             "metadata": {
                 "name": "embedder",
                 "labels": {"gpuaas.io/server": "embedder", "gpuaas.io/engine": "tgi"},
@@ -32,6 +34,14 @@ DEPLOYMENTS = {
                         "message": "exceeded quota: gpuaas",
                     }
                 ]
+            },
+        },
+        {
+            "kind": "NetworkPolicy",
+            "metadata": {
+                "name": "agent-retriever",
+                "labels": {"gpuaas.io/server": "retriever", "gpuaas.io/agent": "retriever"},
+                "annotations": {"gpuaas.io/may-reach": "vector-db"},
             },
         },
     ]
@@ -81,10 +91,11 @@ def test_a_dry_run_applies_nothing(folder: Path) -> None:
 def test_what_is_served_is_listed_with_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["ls"]) == 0
 
-    head, llama, embedder = capsys.readouterr().out.splitlines()
+    head, llama, embedder, agent = capsys.readouterr().out.splitlines()
     assert head.split() == ["NAME", "SERVES", "MODEL", "READY"]
     assert llama.split() == ["llama", "vllm", "meta/Llama", "yes"]
     assert embedder.split(maxsplit=3) == ["embedder", "tgi", "no", "exceeded quota: gpuaas"]
+    assert agent.split() == ["retriever", "agent", "may", "reach", "vector-db"]
 
 
 def test_nothing_is_served(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,3 +157,52 @@ def test_what_the_cluster_refuses_is_said(
     monkeypatch.setenv("SERVE_KUBECTL", "/nowhere/kubectl")
     assert command.main(["ls"]) == 1
     assert "cannot be run" in capsys.readouterr().err
+
+
+def test_an_agent_is_held_to_what_it_may_reach(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--agent", "retriever", "--may-reach", "vector-db", "--may-reach", "llama"]
+
+    assert command.main(asked) == 0
+
+    said = capsys.readouterr().out
+    assert "gpuaas.io/agent=retriever reach vector-db, llama, and DNS" in said
+    (policy,) = yaml.safe_load_all((folder / "serve" / "retriever.yaml").read_text())
+    assert policy["spec"]["policyTypes"] == ["Egress"]
+    assert policy["spec"]["podSelector"] == {"matchLabels": {"gpuaas.io/agent": "retriever"}}
+    (rule,) = policy["spec"]["egress"]
+    peers = [next(iter(each["podSelector"]["matchLabels"].items())) for each in rule["to"]]
+    assert set(peers) == {
+        (label, other)
+        for label in ("gpuaas.io/server", "gpuaas.io/agent", "app.kubernetes.io/name", "app")
+        for other in ("vector-db", "llama")
+    }
+    assert "apply -f" in (folder / "told").read_text()
+
+
+def test_an_agent_that_may_reach_nothing_reaches_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["--agent", "hermit"]) == 0
+
+    assert "reach nothing, and DNS" in capsys.readouterr().out
+    (policy,) = yaml.safe_load_all((folder / "serve" / "hermit.yaml").read_text())
+    assert policy["spec"]["egress"] == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["--may-reach", "vector-db"],
+        ["vllm", "some/model", "--agent", "retriever"],
+        ["--agent", "No Name"],
+        ["--agent", "retriever", "--may-reach", "0.0.0.0/0"],
+    ],
+)
+def test_an_agent_needs_a_name_and_names(asked: list[str], folder: Path) -> None:
+    with pytest.raises(SystemExit) as refused:
+        command.main(asked)
+
+    assert refused.value.code == 2
+    assert not (folder / "told").exists()
