@@ -21,6 +21,7 @@ from rest_framework.views import exception_handler
 from gpuaas.accounts import services as accounts
 from gpuaas.api import offers, once, preconditions
 from gpuaas.core import errors, locks
+from gpuaas.core.sentences import in_language
 from gpuaas.feeds import services as feeds
 from gpuaas.idempotency import services as idempotency
 from gpuaas.identity import services as identity
@@ -148,7 +149,7 @@ def body_of(
     code: str, message: str, details: Mapping[str, object] | None = None
 ) -> dict[str, object]:
     """Return what every refusal looks like."""
-    return {"code": code, "message": message, "details": dict(details or {})}
+    return {"code": code, "message": in_language(message), "details": dict(details or {})}
 
 
 def _problems_of(error: errors.DomainError) -> list[dict[str, object]]:
@@ -164,7 +165,7 @@ def _problems_of(error: errors.DomainError) -> list[dict[str, object]]:
         ]
     if isinstance(error, files.FileRefused):
         return [
-            {"code": error.code, "field": p.path, "line": p.line, "message": p.message}
+            {"code": error.code, "field": p.path, "line": p.line, "message": in_language(p.message)}
             for p in error.problems
         ]
     if isinstance(
@@ -174,7 +175,10 @@ def _problems_of(error: errors.DomainError) -> list[dict[str, object]]:
         | inventory.LayoutRefused
         | events.EventsRefused,
     ):
-        return [{"code": p.code, "field": p.field, "message": p.message} for p in error.problems]
+        return [
+            {"code": p.code, "field": p.field, "message": in_language(p.message)}
+            for p in error.problems
+        ]
     return []
 
 

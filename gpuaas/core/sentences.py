@@ -9,18 +9,20 @@ The edges recognise a sentence by the catalog ``sentences``, where what it was f
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, lru_cache
 from gettext import GNUTranslations
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 
 DOMAIN: Final = "sentences"
 _PLACE: Final = re.compile(r"\{(\w*)\}")
 # Where one sentence ends and another begins, when they were put together.
 _JOINTS: Final = tuple(re.compile(mark) for mark in (r"(?<=[.?!])( )", "(; )", "(: )", "(, )"))
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC")
 _DEEPEST: Final = 4
 
 
@@ -36,6 +38,16 @@ def in_language(text: str) -> str:
     language = (translation.get_language() or "").partition("-")[0]
     words = _words(language)
     return _said(language, str(text)) if words is not None and text else text
+
+
+def as_read(text: str) -> str:
+    """Return ``text`` in the language and, plain, with its moments in the zone that is active."""
+    return _MOMENT.sub(_local, in_language(text))
+
+
+def _local(found: re.Match[str]) -> str:
+    at = timezone.localtime(datetime.fromisoformat(f"{found[1]}T{found[2]}+00:00"))
+    return f"{at:%Y-%m-%d %H:%M} {at.tzname()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,26 @@ from django.utils.translation import gettext, ngettext, pgettext
 
 from gpuaas.core import words
 from gpuaas.core.language import later
+from gpuaas.core.sentences import in_language
 from gpuaas.inventory.mig import WHOLE
 from gpuaas.inventory.promise import Guarantee
 
 if TYPE_CHECKING:
     from gpuaas.inventory.promise import Promise
 
-resource = words.resource
-amount = words.amount
 _NUMBER: Final = re.compile(r"\d[\d,.]*\d")
 _SWAPPED: Final = str.maketrans(",.", ".,")
 _BINARY_STEP: Final = 1024  # from MiB to GiB, from GiB to TiB
+
+
+def resource(name: str) -> str:
+    """Return what people call a resource type: ``Whole GPU``, ``MIG slice 1g.24gb``."""
+    return in_language(words.resource(name))
+
+
+def amount(units: int, resource_name: str) -> str:
+    """Return how many of what."""
+    return f"{units} {words.TIMES} {resource(resource_name)}"
 
 
 def plural(number: int, one: str, many: str = "") -> str:

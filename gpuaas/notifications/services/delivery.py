@@ -8,6 +8,7 @@ apart.  The e-mail's Message-ID and the webhook's number stay the same, so that 
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +16,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
+from gpuaas.core.sentences import as_read
+from gpuaas.identity.locale import as_for
 from gpuaas.notifications import letters, posts, selectors, wording
 from gpuaas.notifications.events import Channel
 from gpuaas.notifications.failures import NotDelivered
@@ -128,7 +131,9 @@ def _letter(delivery: Delivery, text: Text, now: datetime) -> None:  # noqa: ARG
     assert delivery.person is not None  # noqa: S101 -- a team has no mailbox
     if not delivery.person.email:
         raise NotDelivered("no e-mail address", is_final=True)
-    letters.send(to=delivery.person.email, text=text, number=delivery.pk)
+    with as_for(delivery.person, otherwise=settings.LANGUAGE_CODE):
+        told = replace(text, title=as_read(text.title), body=as_read(text.body))
+        letters.send(to=delivery.person.email, text=told, number=delivery.pk)
 
 
 def _post(delivery: Delivery, text: Text, now: datetime) -> None:

@@ -28,6 +28,15 @@ TONE: Final[Mapping[State, str]] = {
     State.CANCELED: "secondary",
     State.FAILED: "danger",
 }
+WORD: Final[Mapping[State, str]] = {
+    State.WAITLISTED: later("Waitlisted"),
+    State.PENDING: later("Pending"),
+    State.APPROVED: later("Approved"),
+    State.ACTIVE: later("Active"),
+    State.COMPLETED: later("Completed"),
+    State.CANCELED: later("Canceled"),
+    State.FAILED: later("Failed"),
+}
 MODE: Final = {"interactive": later("Interactive ML"), "inference": later("Inference containers")}
 
 
@@ -70,7 +79,7 @@ class BookingCard:
 
 def badge(state: State) -> Badge:
     """Return the badge of a lifecycle state."""
-    return Badge(state=state.value, word=state.value.capitalize(), tone=TONE[state])
+    return Badge(state=state.value, word=WORD[state], tone=TONE[state])
 
 
 def booking_card(

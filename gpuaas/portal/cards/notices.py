@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from gpuaas.core.language import later
+from gpuaas.core.sentences import in_language
 from gpuaas.notifications import wording
 from gpuaas.notifications.events import EVENTS, Channel
 
@@ -67,7 +68,7 @@ def notice_card(notice: "Notice") -> NoticeCard:
     icon, tone = _LOOK.get(message.event, ("info-circle", "info"))
     return NoticeCard(
         number=notice.pk,
-        title=text.title,
+        title=in_language(text.title),
         body=text.body,
         path=text.path,
         at=message.created_at,

@@ -42,9 +42,9 @@ class NewMemberForm(MemberForm):
 class TeamForm(forms.Form):
     """What a team is called, and who pays."""
 
-    name = forms.CharField(max_length=80)
-    cost_centre = forms.CharField(max_length=40, required=False)
-    description = forms.CharField(max_length=200, required=False)
+    name = forms.CharField(label=later("Name"), max_length=80)
+    cost_centre = forms.CharField(label=later("Cost centre"), max_length=40, required=False)
+    description = forms.CharField(label=later("Description"), max_length=200, required=False)
 
 
 class NewTeamForm(TeamForm):

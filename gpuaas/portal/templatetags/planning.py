@@ -22,6 +22,12 @@ def money(amount: Decimal | str, currency: str) -> str:
 
 
 @register.filter
+def sentence(text: str) -> str:
+    """Say a verdict of the planning in the reader's language, with numbers as they write them."""
+    return in_digits(in_language(text))
+
+
+@register.filter
 def unit_price(amount: Decimal | None, currency: str) -> str:
     """Show the price of a million tokens to four decimals."""
     return NOTHING if amount is None else in_digits(wording.per_million(amount, currency))

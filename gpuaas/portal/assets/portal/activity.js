@@ -43,12 +43,12 @@
     gpu: (d) => frame(d, {
       format: percent,
       yAxis: { min: 0, max: 1, interval: 0.25 },
-      series: [{ name: "GPUs active", type: "line", step: "end", showSymbol: d.gpu.length < 3, data: withGaps(d.gpu, d.step_ms), areaStyle: { opacity: 0.15 }, lineStyle: { width: 2 } }],
+      series: [{ name: gettext("GPUs active"), type: "line", step: "end", showSymbol: d.gpu.length < 3, data: withGaps(d.gpu, d.step_ms), areaStyle: { opacity: 0.15 }, lineStyle: { width: 2 } }],
     }),
     tokens: (d) => frame(d, {
       format: (value) => few.format(value),
       legend: true,
-      series: [["Prompt", "prompt_computed"], ["From a cache", "prompt_cached"], ["Generated", "generated"]].map(([name, key]) => (
+      series: [[gettext("Prompt"), "prompt_computed"], [gettext("From a cache"), "prompt_cached"], [gettext("Generated"), "generated"]].map(([name, key]) => (
         { name, type: "bar", stack: "tokens", barMaxWidth: 14, data: d.tokens[key] }
       )),
     }),

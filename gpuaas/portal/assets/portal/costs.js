@@ -14,9 +14,9 @@
     const [red, green, blue, alpha] = pixel.getImageData(0, 0, 1, 1).data;
     return `rgba(${red},${green},${blue},${alpha / 255})`;
   };
-  const few = new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: "compact" });
-  const whole = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  const COLOURS = { "Booked, used": "success", "Booked, unused": "warning", "Idle and stranded": "secondary", Other: "azure", Amount: "primary" };
+  const few = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 3, notation: "compact" });
+  const whole = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  const COLOURS = { [gettext("Booked, used")]: "success", [gettext("Booked, unused")]: "warning", [gettext("Idle and stranded")]: "secondary", [gettext("Other")]: "azure", [gettext("Amount")]: "primary" };
 
   const option = (found, currency, sideways) => {
     const text = colour("body-color"), quiet = colour("secondary"), line = colour("border-color");

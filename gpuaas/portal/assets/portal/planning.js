@@ -18,9 +18,9 @@
   };
   const short = (text, most = 34) => (text.length > most ? `…${text.slice(1 - most)}` : text);
   const percent = (ratio) => `${(ratio * 100).toFixed(ratio > 0 && ratio < 0.1 ? 1 : 0)} %`;
-  const amount = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+  const amount = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 0 });
   const roundUp = (value) => { const step = 10 ** Math.floor(Math.log10(value)); return Number((Math.ceil(value / step) * step).toPrecision(2)); };
-  const few = new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: "compact" });
+  const few = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 3, notation: "compact" });
 
   // --- what every chart has --------------------------------------------------------------------
   let looks = null; // of one drawing of all charts
@@ -55,7 +55,7 @@
   const pairs = (x, y) => x.map((each, index) => [each, y[index]]);
   const draw = {
     cost: (d) => bars(d.cost.names.map((name) => name[0].toUpperCase() + name.slice(1)), [
-      { name: `${d.currency} a year`, data: d.cost.amounts, label: { show: true, position: "right", color: look().text, formatter: ({ value }) => few.format(value) } },
+      { name: gettext("{currency} a year", d), data: d.cost.amounts, label: { show: true, position: "right", color: look().text, formatter: ({ value }) => few.format(value) } },
     ], { legend: false }),
     unit_cost: (d) => {
       const { x_utilisation: x, y_own_per_million: y, lines } = d.unit_cost;
@@ -65,12 +65,12 @@
       const at = (utilisation) => [utilisation, y[x.indexOf(utilisation)]];
       const mark = (utilisation) => ({ coord: at(utilisation), value: `${percent(utilisation)}: ${few.format(at(utilisation)[1])}` });
       return frame({
-        xAxis: axis({ type: "value", min: 0, max: 1, name: "utilisation", nameLocation: "middle", nameGap: 26, axisLabel: { formatter: percent }, axisPointer: { label: { formatter: ({ value }) => `at ${percent(value)}` } } }),
-        yAxis: axis({ type: "value", name: `${d.currency} per million`, nameTextStyle: { color: look().quiet, align: "left" }, max: roundUp(highest), axisLabel: { formatter: few.format } }),
+        xAxis: axis({ type: "value", min: 0, max: 1, name: gettext("utilisation"), nameLocation: "middle", nameGap: 26, axisLabel: { formatter: percent }, axisPointer: { label: { formatter: ({ value }) => gettext("at {ratio}", { ratio: percent(value) }) } } }),
+        yAxis: axis({ type: "value", name: gettext("{currency} per million", d), nameTextStyle: { color: look().quiet, align: "left" }, max: roundUp(highest), axisLabel: { formatter: few.format } }),
         grid: { left: 8, right: 24, top: 32, bottom: 64, containLabel: true },
         tooltip: { ...frame({}).tooltip, valueFormatter: (value) => few.format(value) },
         series: [
-          { name: "Own", type: "line", smooth: false, symbolSize: 4, lineStyle: { width: 3 }, data: pairs(x, y),
+          { name: gettext("Own"), type: "line", smooth: false, symbolSize: 4, lineStyle: { width: 3 }, data: pairs(x, y),
             markPoint: { symbol: "circle", symbolSize: 10, label: { position: "top", distance: 8, color: look().text, fontWeight: 600 }, data: [0.4, 0.8].map(mark) } },
           ...shown.map((each) => ({ name: short(each.id), type: "line", showSymbol: false, lineStyle: { type: "dashed", width: 1.5 }, data: [[0, each.per_million], [1, each.per_million]] })),
         ],
@@ -79,33 +79,33 @@
     break_even: (d) => {
       const known = d.unit_cost.lines.filter((each) => each.break_even_utilisation !== null).sort((a, b) => b.break_even_utilisation - a.break_even_utilisation);
       const option = bars(known.map((each) => each.id), [
-        { name: "own from", data: known.map((each) => Math.min(1, each.break_even_utilisation)), label: { show: true, position: "right", color: look().text, formatter: ({ dataIndex }) => { const found = known[dataIndex].break_even_utilisation; return found > 1 ? "never" : percent(found); } },
+        { name: gettext("own from"), data: known.map((each) => Math.min(1, each.break_even_utilisation)), label: { show: true, position: "right", color: look().text, formatter: ({ dataIndex }) => { const found = known[dataIndex].break_even_utilisation; return found > 1 ? gettext("never") : percent(found); } },
           markLine: { symbol: "none", silent: true, lineStyle: { color: look().quiet }, label: { show: false }, data: [{ xAxis: d.utilisation }] } },
       ], { width: 150, format: percent, legend: false });
       return { ...option, tooltip: { ...option.tooltip, valueFormatter: percent }, xAxis: { ...option.xAxis, max: 1, interval: 0.5 } };
     },
     growth_by_rounds: (d) => growth(d, d.growth_by_rounds, "rounds"),
     growth_by_agents: (d) => growth(d, d.growth_by_agents, "agents"),
-    fleet: (d) => bars(d.fleet.names, [{ name: "Own, per million", data: d.fleet.own }, { name: "Cloud, per million", data: d.fleet.cloud }], { width: 90 }),
+    fleet: (d) => bars(d.fleet.names, [{ name: gettext("Own, per million"), data: d.fleet.own }, { name: gettext("Cloud, per million"), data: d.fleet.cloud }], { width: 90 }),
     tornado: (d) => {
       const { names: list, base_per_million: base, low_per_million: low, high_per_million: high } = d.tornado;
       const around = (values) => values.map((value) => value - base);
       const back = (value) => few.format(value + base);
       const option = bars(list, [
-        { name: "Lowered", stack: "one", data: around(low) }, { name: "Raised", stack: "one", data: around(high) },
+        { name: gettext("Lowered"), stack: "one", data: around(low) }, { name: gettext("Raised"), stack: "one", data: around(high) },
       ], { format: back });
       return { ...option, tooltip: { ...option.tooltip, valueFormatter: back } };
     },
   };
   const growth = (d, found, what) => frame({
-    xAxis: axis({ type: "value", name: what, nameLocation: "middle", nameGap: 26, minInterval: 1, min: "dataMin", max: "dataMax" }),
+    xAxis: axis({ type: "value", name: what === "rounds" ? gettext("rounds") : gettext("agents"), nameLocation: "middle", nameGap: 26, minInterval: 1, min: "dataMin", max: "dataMax" }),
     yAxis: axis({ type: "value", axisLabel: { formatter: few.format } }),
     grid: { left: 8, right: 24, top: 16, bottom: 64, containLabel: true },
     tooltip: { ...frame({}).tooltip, valueFormatter: (value) => `${d.currency} ${amount.format(value)}` },
     series: [
-      { name: "Cloud", data: pairs(found[`x_${what}`], found.y_cloud) },
-      { name: "Cloud, with caching", data: pairs(found[`x_${what}`], found.y_cloud_cached) },
-      { name: "Own", step: "end", lineStyle: { width: 3 }, data: pairs(found[`x_${what}`], found.y_own) },
+      { name: gettext("Cloud"), data: pairs(found[`x_${what}`], found.y_cloud) },
+      { name: gettext("Cloud, with caching"), data: pairs(found[`x_${what}`], found.y_cloud_cached) },
+      { name: gettext("Own"), step: "end", lineStyle: { width: 3 }, data: pairs(found[`x_${what}`], found.y_own) },
     ].map((each) => ({ type: "line", symbolSize: 4, ...each })),
   });
 

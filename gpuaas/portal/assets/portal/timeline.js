@@ -4,10 +4,10 @@
   const HOUR = 3600000;
   const STEPS = { 1: ["01:00", "00:30"], 7: ["06:00", "01:00"], 14: ["12:00", "02:00"] };
   const SIDE = 168;
-  const NAMES = { own: "Mine", team: "My team's", others: "Others'" };
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const clock = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  const dayMonth = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+  const NAMES = { own: gettext("Mine"), team: gettext("My team's"), others: gettext("Others'") };
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone; // what the library draws in
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const dayMonth = new Intl.DateTimeFormat(document.documentElement.lang, { day: "numeric", month: "short" });
   const said = (start, end) => `${clock.format(start)} – ${clock.format(end)}`;
   const midnight = (text) => { const [year, month, day] = text.split("-").map(Number); return new Date(year, month - 1, day); };
   const plusDays = (at, days) => new Date(at.getFullYear(), at.getMonth(), at.getDate() + days);
@@ -27,7 +27,7 @@
 
     document.querySelector("[data-span-title]").textContent =
       `${dayMonth.format(first)}${days > 1 ? ` – ${dayMonth.format(plusDays(first, days - 1))}` : ""} ${plusDays(first, days - 1).getFullYear()}`;
-    root.querySelector("[data-zone-name]").textContent = `Times in ${zone}`;
+    root.querySelector("[data-zone-name]").textContent = gettext("Times in {zone}", { zone });
 
     // --- what is said ---------------------------------------------------------------------------
     const say = (text, { bad = false, undo = null } = {}) => {
@@ -38,7 +38,7 @@
         const button = document.createElement("button");
         button.type = "button";
         button.className = "btn btn-sm ms-2";
-        button.textContent = "Undo";
+        button.textContent = gettext("Undo");
         button.addEventListener("click", undo);
         status.append(button);
       }
@@ -62,7 +62,7 @@
       extendedProps: bar,
     }));
     const others = (row, times) => Array.from({ length: times.length / 2 }, (_, each) => ({
-      rows: [row], start: times[2 * each], end: times[2 * each + 1], title: "Booked", kind: "others",
+      rows: [row], start: times[2 * each], end: times[2 * each + 1], title: gettext("Booked"), kind: "others",
     }));
     const load = async () => {
       const address = `${root.dataset.source}?from=${encodeURIComponent(first.toISOString())}&until=${encodeURIComponent(last.toISOString())}`;
@@ -78,7 +78,7 @@
         calendar.setOption("resources", rows);
         calendar.setOption("events", shown());
       } catch {
-        say("The calendar cannot be read right now. What you see may be old.", { bad: true });
+        say(gettext("The calendar cannot be read right now. What you see may be old."), { bad: true });
       }
     };
 
@@ -90,13 +90,13 @@
       busy = true;
       try {
         const answer = await fetch(address, { method: "POST", body, headers: { "X-CSRFToken": token } });
-        problems = answer.ok || answer.status === 422 ? (await answer.json()).problems : ["It could not be changed: look whether it is still there."];
+        problems = answer.ok || answer.status === 422 ? (await answer.json()).problems : [gettext("It could not be changed: look whether it is still there.")];
       } catch {
-        problems = ["There is no connection. Nothing was changed."];
+        problems = [gettext("There is no connection. Nothing was changed.")];
       }
       if (problems.length) say(problems.join(" "), { bad: true });
-      else if (undoing) say("It is as it was.");
-      else say(`Changed: ${said(start, end)}.`, { undo: () => change(bar, new Date(bar.start), new Date(bar.end), { undoing: true }) });
+      else if (undoing) say(gettext("It is as it was."));
+      else say(gettext("Changed: {window}.", { window: said(start, end) }), { undo: () => change(bar, new Date(bar.start), new Date(bar.end), { undoing: true }) });
       await refresh();
       busy = false;
     };
@@ -107,7 +107,7 @@
       const end = new Date(new Date(bar.end).getTime() + to);
       if (!from && !to) {
         info.revert();
-        if (info.newResource) say("Which device a booking gets is chosen for it: drag it sideways, to another time.", { bad: true });
+        if (info.newResource) say(gettext("Which device a booking gets is chosen for it: drag it sideways, to another time."), { bad: true });
         return;
       }
       change(bar, start, end);
@@ -117,8 +117,8 @@
     const live = (info) => {
       const bar = info.event.extendedProps;
       const { start, end } = info.event;
-      if (start < Date.now() && bar.moves) say("It cannot start in the past.", { bad: true });
-      else if (clashes(bar.rows, start, end, bar.id)) say(`${said(start, end)}: this device is taken then; another one may be free.`, { bad: true });
+      if (start < Date.now() && bar.moves) say(gettext("It cannot start in the past."), { bad: true });
+      else if (clashes(bar.rows, start, end, bar.id)) say(gettext("{window}: this device is taken then; another one may be free.", { window: said(start, end) }), { bad: true });
       else say(said(start, end));
       return true;
     };
@@ -182,7 +182,7 @@
         views: { shownDays: { type: "resourceTimelineDay", duration: { days } } },
         date: first,
         headerToolbar: { start: "", center: "", end: "" },
-        locale: "en-GB",
+        locale: document.documentElement.lang,
         resources: rows,
         events: shown(),
         nowIndicator: true,
@@ -224,7 +224,7 @@
     load().then(draw).then(() => {
       root.dataset.ready = "yes";
       setInterval(() => { if (!document.hidden && !chart.querySelector(".ec-dragging, .ec-ghost, .ec-preview")) refresh(); }, 60000);
-    }).catch(() => say("The calendar cannot be read right now. The table may say more.", { bad: true }));
+    }).catch(() => say(gettext("The calendar cannot be read right now. The table may say more."), { bad: true }));
   };
 
   document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-timeline]").forEach(timeline));
