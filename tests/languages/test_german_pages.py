@@ -14,7 +14,6 @@ from gpuaas.accounts import services
 from gpuaas.accounts.models import Team, User
 from gpuaas.inventory.models import Node, Pool
 from gpuaas.notifications import letters
-from gpuaas.notifications.services import delivery
 from onebox import messages
 from reservations.models import Reservation
 from tests import make
@@ -55,7 +54,8 @@ def english() -> dict[str, re.Pattern[str]]:
     for domain in ("django", "sentences"):
         for each in messages.kept(domain, "de"):
             singular = each.id if isinstance(each.id, str) else each.id[0] if each.id else ""
-            german = each.string if isinstance(each.string, str) else each.string[0]
+            string = each.string or ""
+            german = string if isinstance(string, str) else string[0]
             parts = re.split(r"%\(\w+\)s|%[sd]|\{\w*\}", re.sub(r"</?\w+[^>]*>", "", singular))
             told = "".join(parts)
             if not singular or singular == german or each.context or len(told.split()) < 1:
@@ -156,7 +156,6 @@ def test_a_mail_is_in_the_language_and_the_zone_of_whom_it_goes_to(db: None) -> 
     from gpuaas.identity.locale import as_for  # noqa: PLC0415
     from gpuaas.notifications.wording import Text  # noqa: PLC0415
 
-    assert delivery.as_for is as_for
     person = make.user(username="otto")
     person.language, person.time_zone = "de", "Europe/Berlin"
     text = Text(

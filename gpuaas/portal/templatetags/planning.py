@@ -28,6 +28,14 @@ def sentence(text: str) -> str:
 
 
 @register.filter
+def named(name: str) -> str:
+    """Say what the cost model calls a part, at the head of a row; its own words stay."""
+    head = name[:1].upper() + name[1:]
+    said = in_language(name)
+    return gettext(head) if said == name else said[:1].upper() + said[1:]
+
+
+@register.filter
 def unit_price(amount: Decimal | None, currency: str) -> str:
     """Show the price of a million tokens to four decimals."""
     return NOTHING if amount is None else in_digits(wording.per_million(amount, currency))
