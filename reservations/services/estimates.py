@@ -81,7 +81,7 @@ def estimate(
 def _purses(grounds: rules.Grounds, wish: Wish, cost_minor: int) -> tuple[Purse, ...]:
     month = policy.month_of(wish.window.starts_at)
     this = policy.Booked(wish.window, wish.units, cost_minor=cost_minor)
-    asked = policy.spent_in(month, (this,)) if wish.window.overlaps(month) else 0
+    asked = policy.spent_in(month, (this,))
     of_team, centre = grounds.of.rules.team.budget_minor, grounds.centre
     found = []
     if of_team is not None:
