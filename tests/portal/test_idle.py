@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from gpuaas.accounts.models import MembershipRole
 from reservations import services
 from reservations.capacity import Window
 from reservations.lifecycle import State
@@ -67,7 +68,9 @@ def test_what_is_not_paused_says_that_nothing_was_changed(
 
 def test_returned_hours_are_on_the_teams_page(owner: Client, session: WorkspaceSession) -> None:
     team = session.reservation.team
-    address = reverse("portal:team", args=[team.slug])
+    address = reverse("portal:team_month", args=[team.slug])
+    manager = Client()
+    manager.force_login(make.user(teams=[team], role=MembershipRole.MANAGER))
     assert "nobody came" not in owner.get(address).content.decode()
 
     now = timezone.now()
@@ -77,5 +80,6 @@ def test_returned_hours_are_on_the_teams_page(owner: Client, session: WorkspaceS
         now=now,
     )
 
-    shown = owner.get(address).content.decode()
-    assert "of them because nobody came, or used them any more" in shown
+    for browser in (owner, manager):
+        shown = browser.get(address).content.decode()
+        assert "of them because nobody came, or used them any more" in shown

@@ -59,6 +59,7 @@ def month_card(
         max(all_ - used_ - back_, _NONE)
         for all_, used_, back_ in zip(booked, used, back, strict=True)
     ]
+    reclaimed = sum((each.reclaimed_gpu_hours for each in found if each), _NONE)
     spent = _running([each.cost_minor if each else 0 for each in found])
     paid = _running([each.used_cost_minor if each else 0 for each in found])
     drawings: dict[str, Any] = {
@@ -84,7 +85,7 @@ def month_card(
             ],
         }
     return MonthCard(
-        facts=_facts(sum(booked, _NONE), sum(used, _NONE), sum(back, _NONE), gpu),
+        facts=_facts(sum(booked, _NONE), sum(used, _NONE), sum(back, _NONE), reclaimed, gpu),
         days=tuple(
             Day(
                 day,
@@ -107,7 +108,7 @@ def hours_words(hours: Fraction) -> str:
 
 
 def _facts(
-    booked: Fraction, used: Fraction, back: Fraction, gpu: "GpuTime"
+    booked: Fraction, used: Fraction, back: Fraction, reclaimed: Fraction, gpu: "GpuTime"
 ) -> tuple[tuple[str, str, str], ...]:
     """Return name, value, and what it is measured on, of the figures of the month."""
     if gpu.active_ratio is None:
@@ -119,6 +120,10 @@ def _facts(
     returned = (
         _("%(part)s of what was booked") % {"part": _percent(back / booked)} if booked else ""
     )
+    if reclaimed:
+        returned = _("%(hours)s of them because nobody came, or used them any more") % {
+            "hours": hours_words(reclaimed)
+        }
     return (
         (
             _("Booked"),
