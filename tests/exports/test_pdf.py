@@ -1,6 +1,7 @@
 """The statement for signature, read back by another library."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -33,7 +34,7 @@ def test_it_says_what_is_due_and_who_signs(tmp_path: Path) -> None:
 
     for said in (
         *("Statement 2026-10/1", "October 2026", "0" * 64, "Hours are GPU-hours.", "-1,000.54"),
-        *("228.54", "-772.00", "2,500,000", "Prepared by: name", "Approved by: name"),
+        *("228.54", "-772.00", "2,500,000", "372.00", "Prepared by: name", "Approved by: name"),
         *("Page 1 of 1", "2026-10-01T"),
     ):
         assert said in page
@@ -52,6 +53,26 @@ def test_long_names_and_other_scripts_do_not_break_it(tmp_path: Path) -> None:
 
     assert "Łódź" in pages[0]
     assert "<b>&amp;" in pages[0]
+
+
+@pytest.mark.parametrize("name", ["統計部", "研究开发", "かいはつ部カ", "연구개발"])
+def test_east_asian_names_bring_their_letters_along(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.pdf"
+
+    (page,) = pages_of(path, paper(rows.row(name)))
+
+    assert name in page
+    resources: Any = PdfReader(path).pages[0]["/Resources"]
+    fonts = resources["/Font"].values()
+    embedded = {
+        str(font["/BaseFont"]): "/FontFile2" in font["/FontDescriptor"]
+        for font in (each.get_object() for each in fonts)
+        if "/FontDescriptor" in font
+    }
+    assert len(embedded) == 3
+    assert all(embedded.values())
+    letters = pdf_paper._glyphs("DroidSansFallback")  # noqa: SLF001 -- that none is a blank box
+    assert {ord(letter) for letter in name} <= letters
 
 
 def test_a_long_table_goes_on_and_says_of_how_many_pages(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +14,6 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
@@ -35,7 +35,7 @@ MOST_ROWS: Final = 2_000
 """Nobody signs more; what a statement is the sum of goes into CSV or XLSX."""
 
 _FONTS: Final = Path(__file__).parent / "fonts"
-_TEXT, _BOLD, _EAST_ASIAN = "Inter", "Inter-SemiBold", "STSong-Light"
+_TEXT, _BOLD, _EAST_ASIAN = "Inter-Regular", "Inter-SemiBold", "DroidSansFallback"
 _INK, _FAINT, _RULE, _SHADE = map(HexColor, ("#182433", "#5b6776", "#c8d0d9", "#f3f5f8"))
 _MARGIN: Final = 18 * mm
 _WIDTH: Final = A4[0] - 2 * _MARGIN
@@ -121,10 +121,11 @@ def _facts(facts: Sequence[tuple[str, str]]) -> Flowable:
 
 
 def _table(table: Table) -> list[Flowable]:
-    rows, sums, more = [], dict.fromkeys(range(len(table.columns)), 0), 0
+    rows, more = [], 0
+    sums: dict[int, int | Decimal] = dict.fromkeys(range(len(table.columns)), 0)
     for number, row in enumerate(table.rows):
         for index, cell in enumerate(row):
-            if table.columns[index].is_summed and isinstance(cell, int):
+            if table.columns[index].is_summed and isinstance(cell, int | Decimal):
                 sums[index] += cell
         if number < MOST_ROWS:
             rows.append([_cell(cell, table.columns[i], table) for i, cell in enumerate(row)])
@@ -225,7 +226,7 @@ def _paragraph(
 
 
 def _marked(text: str, font: str) -> str:
-    """Return text as markup; what Inter cannot write is given to a font of the reader's program."""
+    """Return text as markup; what Inter cannot write, another font in the paper does."""
     known = _glyphs(font)
     parts = []
     for is_known, letters in groupby(text, key=lambda letter: ord(letter) in known):
@@ -241,6 +242,5 @@ def _glyphs(font: str) -> frozenset[int]:
 
 @cache
 def _register() -> None:
-    for name, file in ((_TEXT, "Inter-Regular.ttf"), (_BOLD, "Inter-SemiBold.ttf")):
-        pdfmetrics.registerFont(TTFont(name, str(_FONTS / file)))
-    pdfmetrics.registerFont(UnicodeCIDFont(_EAST_ASIAN))
+    for name in (_TEXT, _BOLD, _EAST_ASIAN):
+        pdfmetrics.registerFont(TTFont(name, str(_FONTS / f"{name}.ttf")))
