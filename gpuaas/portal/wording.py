@@ -126,7 +126,7 @@ def _short(number: float) -> str:
 
 def guarantee(promised: "Promise", resource_name: str) -> str:
     """Return in two words whose a device is: ``Exclusive slice``, ``Shared with other teams``."""
-    kind = "GPU" if resource_name == WHOLE else "slice"
+    kind = "GPU" if resource_name == WHOLE else gettext("slice")
     if promised.guarantee == Guarantee.SHARED:
         return gettext("Shared with other teams")
     if promised.guarantee == Guarantee.TIME_SHARED:
@@ -156,5 +156,5 @@ def what_guarantee_means(promised: "Promise") -> str:
 
 def compute(share: Decimal) -> str:
     """Return the part of a GPU: ``25 % of a GPU's compute``, ``all of a GPU's compute``."""
-    part = "all" if share == 1 else f"{(share * 100).normalize():f} %"
+    part = gettext("all") if share == 1 else f"{(share * 100).normalize():f} %"
     return gettext("{part} of a GPU's compute").format(part=part)

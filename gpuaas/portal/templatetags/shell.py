@@ -114,11 +114,14 @@ def _person(user: User) -> Person:
     memberships = accounts.memberships_read(user, now=timezone.now())
     name = user.get_full_name() or user.get_username()
     organisation = user.get_organisation_role_display() if user.organisation_role else ""
-    in_teams = [f"{each.get_role_display()} of {each.team}" for each in memberships]
+    in_teams = [
+        _("%(role)s of %(team)s") % {"role": each.get_role_display(), "team": each.team}
+        for each in memberships
+    ]
     return Person(
         name=name,
         initials="".join(word[0] for word in name.split()[:2]).upper(),
-        role=organisation or ", ".join(in_teams) or "In no team yet",
+        role=organisation or ", ".join(in_teams) or _("In no team yet"),
         may_book=any(each.role in CAN_BOOK for each in memberships),
         may_administer=user.is_staff,
         runs_the_platform=user.is_platform_admin,
