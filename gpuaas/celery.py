@@ -3,18 +3,24 @@
 import os
 from typing import Any
 
-import structlog
-from celery import Celery, signals
+from celery import Celery, Task
+
+from gpuaas.core import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gpuaas.settings.dev")
 
-app = Celery("gpuaas")
+
+class NamedTask(Task):  # type: ignore[misc,type-arg]  # celery is untyped
+    """A task whose records carry its name and number."""
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Do the work."""
+        with logs.about(task=self.name, task_id=self.request.id):
+            return super().__call__(*args, **kwargs)
+
+
+app = Celery("gpuaas", task_cls=NamedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-
-
-@signals.task_prerun.connect
-def name_the_records_of_a_task(task_id: str, task: Any, **_: Any) -> None:
-    """Let whatever a task logs carry its name and number."""
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
