@@ -10,7 +10,7 @@ from gpuaas.core import logs
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gpuaas.settings.dev")
 
 
-class NamedTask(Task):  # type: ignore[misc,type-arg]  # celery is untyped
+class NamedTask(Task):  # type: ignore[type-arg]  # celery is untyped
     """A task whose records carry its name and number."""
 
     abstract = True
