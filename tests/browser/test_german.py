@@ -35,7 +35,7 @@ def test_long_names_and_german_fit(desk: Page, lab: Lab, artefacts: Path) -> Non
 
     wide = []
     for theme in ("light", "dark"):
-        desk.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        desk.emulate_media(color_scheme=theme)
         for width in WIDTHS:
             desk.set_viewport_size({"width": width, "height": 900})
             for name, address in pages.items():
