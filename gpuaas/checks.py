@@ -6,6 +6,7 @@ gpuaas.E003  the folder of the clusters' credentials is missing or unreadable
 gpuaas.E004  the reconciler would run more often than it can finish
 gpuaas.E005  the installation's name cannot be a label value
 gpuaas.E006  a cluster exposes workspaces, and there is no login for them (--database default)
+gpuaas.E007  the audit trail would be forgotten too soon
 gpuaas.W001  the outside address is not https (with --deploy)
 gpuaas.W003  a node offers fewer devices than the inventory has (with --database default)
 gpuaas.W004  teams share devices, by a word or against it (with --database default)
@@ -25,6 +26,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning  # noqa: A004 
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
+from gpuaas.audit import services as audit
 from gpuaas.inventory import selectors as inventory
 from gpuaas.inventory.models import Exposure
 from reservations import selectors as reservations
@@ -183,6 +185,20 @@ def _what_logins_lack(template: str) -> Iterator[tuple[str, str]]:
     if origin not in settings.IDP_CLIENT_ORIGINS:
         hint = f"Add {origin} to GPUAAS_IDP_CLIENT_ORIGINS."
         yield "browsers would not be let back to them after a login", hint
+
+
+@checks.register()
+def trail_is_kept_long_enough(**_: Any) -> list[CheckMessage]:
+    """gpuaas.E007."""
+    days, least = settings.KEEP_AUDIT_DAYS, audit.KEPT_AT_LEAST.days
+    if days == 0 or days >= least:
+        return []
+    return [
+        Error(
+            f"GPUAAS_KEEP_AUDIT_DAYS={days}: at least {least}, or 0 to keep the trail for good.",
+            id="gpuaas.E007",
+        )
+    ]
 
 
 @checks.register(Tags.security, deploy=True)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from gpuaas.accounts import services as accounts
 from gpuaas.audit import selectors as audit
+from gpuaas.audit import services as audit_services
 from gpuaas.idempotency import services as idempotency
 from gpuaas.notifications import services as notifications
 from reservations import services as reservations
@@ -46,6 +47,17 @@ def log_audit_head() -> None:
     """Log where the audit chain is: kept elsewhere, it shows when the trail is cut or rewritten."""
     head = audit.head()
     logger.info("audit head", extra={"position": head.position, "digest": head.digest.hex()})
+
+
+@shared_task(name="audit.forget")
+def forget_audit_events() -> None:
+    """Forget events that are older than the settings want them kept; by default none."""
+    if not settings.KEEP_AUDIT_DAYS:
+        return
+    now = timezone.now()
+    before = now - timedelta(days=settings.KEEP_AUDIT_DAYS)
+    while gone := audit_services.forget(before=before, now=now):
+        logger.info("audit events forgotten", extra={"events": gone})
 
 
 @shared_task(name="idempotency.forget")

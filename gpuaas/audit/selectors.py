@@ -45,10 +45,25 @@ def head() -> Head:
 
 def head_at(position: int) -> Head | None:
     """Return the chain as far as ``position``, as it is written down; None if it is not there."""
-    if position == START.position:
-        return START
     link = AuditLink.objects.filter(position=position).first()
-    return None if link is None else Head(link.position, bytes(link.digest))
+    if link is not None:
+        return Head(link.position, bytes(link.digest))
+    begins = beginning()
+    return begins if position == begins.position else None
+
+
+def beginning() -> Head:
+    """Return after what the oldest link comes: `chain.START`, or as far as was forgotten.
+
+    Where links are missing and nothing says so it is `chain.START`: following finds the gap.
+    """
+    first = AuditLink.objects.order_by("position").first()
+    if first is None or first.position == START.position + 1:
+        return START
+    told = AuditEvent.objects.filter(
+        action="audit.forgotten", data__through=first.position - 1
+    ).first()
+    return START if told is None else Head(first.position - 1, bytes.fromhex(told.data["digest"]))
 
 
 def links_after(position: int) -> Iterator[Link]:

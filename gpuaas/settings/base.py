@@ -39,6 +39,8 @@ PLATFORM_COST_CENTRE = env.env_str("GPUAAS_PLATFORM_COST_CENTRE", "PLATFORM")
 # Webhooks of users: only https, only to the world outside, unless these say otherwise.
 WEBHOOK_ALLOW_HTTP = env.env_bool("GPUAAS_WEBHOOK_ALLOW_HTTP", default=False)
 WEBHOOK_ALLOW_PRIVATE = env.env_bool("GPUAAS_WEBHOOK_ALLOW_PRIVATE", default=False)
+# 0: for good.
+KEEP_AUDIT_DAYS = env.env_int("GPUAAS_KEEP_AUDIT_DAYS", 0)
 KEEP_NOTICES_DAYS = env.env_int("GPUAAS_KEEP_NOTICES_DAYS", 90)
 
 # How long an API token may live at most.
@@ -365,6 +367,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "log_audit_head": {
         "task": "audit.log_head",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
+    "forget_audit_events": {
+        "task": "audit.forget",
         "schedule": 3600,
         "options": {"expires": 3600},
     },

@@ -224,7 +224,7 @@ def backlog(now: datetime) -> Iterator[Finding]:
 
 def trail(now: datetime) -> Iterator[Finding]:  # noqa: ARG001
     """Examine the newest links of the audit trail; `verify_audit` reads them all."""
-    after = audit.head_at(max(0, audit.head().position - LINKS_VERIFIED))
+    after = audit.head_at(max(audit.beginning().position, audit.head().position - LINKS_VERIFIED))
     if after is None:
         yield error("audit trail", "a position is missing", "docs/runbook/audit-trail-broken.md")
         return

@@ -240,7 +240,7 @@ def test_programs_get_json(numbers: list[int]) -> None:
         (["--from", "0"], "there is no position -1"),
         (["--from", "9"], "there is no position 8"),
         (["--expect", "6"], "write POSITION:DIGEST"),
-        (["--from", "5", "--expect", f"2:{'0' * 64}"], "--expect 2 lies before --from 5"),
+        (["--from", "5", "--expect", f"2:{'0' * 64}"], "--expect 2 lies before position 5"),
     ],
 )
 def test_what_cannot_be_checked_is_said(

@@ -20,7 +20,7 @@ from reconciler.doctor import Finding, Level, clusters, platform
 from reconciler.management.commands import doctor as command
 from sessions import services as sessions
 from simcluster.testing import Simulator
-from tests import make
+from tests import audits, make
 
 pytestmark = pytest.mark.django_db
 
@@ -181,8 +181,23 @@ def test_nothing_waiting_is_well() -> None:
 
 
 def test_the_trail_is_read_and_a_change_in_it_is_found() -> None:
-    make.cluster()
-    assert errors(platform.trail(make.NOON)) == []
+    audits.write(3)
+    assert told(platform.trail(make.NOON), Level.WELL) == [
+        "audit trail: its newest links hold, up to 3"
+    ]
+
+    with audits.forging() as cursor:
+        cursor.execute("UPDATE audit_auditevent SET subject = 'other'")
+    assert errors(platform.trail(make.NOON))
+
+
+def test_a_trail_with_a_gap_where_reading_begins_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "LINKS_VERIFIED", 1)
+    audits.write(3)
+    with audits.forging() as cursor:
+        cursor.execute("DELETE FROM audit_auditlink WHERE position = 2")
+
+    assert errors(platform.trail(make.NOON)) == ["audit trail: a position is missing"]
 
 
 # --- clusters -------------------------------------------------------------------------------------

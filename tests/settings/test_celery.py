@@ -18,6 +18,7 @@ SCHEDULE: dict[str, dict[str, Any]] = app.conf.beat_schedule
         ("reconciler.collect_garbage", 300),
         ("identity.follow_directory", 900),
         ("idempotency.forget", 3600),
+        ("audit.forget", 3600),
         ("tokenomics.write_exports", 5),
     ],
 )

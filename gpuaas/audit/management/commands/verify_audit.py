@@ -27,7 +27,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--from", dest="first", type=int, default=1, metavar="N", help="start at position N"
+            "--from",
+            dest="first",
+            type=int,
+            metavar="N",
+            help="start at position N instead of the first that is kept",
         )
         parser.add_argument(
             "--expect",
@@ -42,18 +46,22 @@ class Command(BaseCommand):
     def handle(
         self,
         *args: object,  # noqa: ARG002 -- Django's signature
-        first: int,
+        first: int | None,
         expect: list[Head],
         json: bool,
         **options: object,  # noqa: ARG002
     ) -> None:
         """Write how far the chain holds; a fault goes to standard error, and exits 1."""
+        if first is None:
+            first = selectors.beginning().position + 1
         after = selectors.head_at(first - 1) if first > 0 else None
         if after is None:
             raise CommandError(f"there is no position {first - 1} to start after")
         early = [each.position for each in expect if each.position < after.position]
         if early:
-            raise CommandError(f"--expect {early[0]} lies before --from {first}")
+            raise CommandError(
+                f"--expect {early[0]} lies before position {first}, the first to be read"
+            )
         kept = {each.position: each.digest for each in expect}
         reached, finding = selectors.verified(after=after, kept=kept)
         if json:
